@@ -1,0 +1,39 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/**
+ * Puts `bytes` into the file at `path`, replacing what it held: whoever reads sees the old file or the new one, whole,
+ * and once this resolves the new one survives a power cut.
+ */
+export async function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+  const directory = dirname(path);
+  // In the same directory, because a rename across file systems is a copy.
+  const temporary = join(directory, `.${basename(path)}.${process.pid}.tmp`);
+  try {
+    const file = await open(temporary, 'w', mode);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncDirectory(directory);
+}
+
+/** Makes the names in a directory survive a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  // Windows cannot open directories, and does not need to.
+  if (process.platform === 'win32') return;
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+

@@ -1,0 +1,385 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { equalBytes } from '../bytes/equal.ts';
+import { CoreError } from '../error.ts';
+import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
+import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
+import { writeFileDurably } from './durable-file.ts';
+import type { Commit, Head, PublishedCheckpoints, Store } from './store.ts';
+
+// The directory:
+//   vitrine.json          says what this is and in which version; written last, so that only a whole store has it
+//   log.json              what the store was created with
+//   checkpoint            the newest signed checkpoint
+//   checkpoint.cosigned   the newest cosigned one, if any
+//   db/                   LevelDB: the head, tiles, entry bundles and derived keys
+//
+// Checkpoints stand beside the database and not in it for a reason: where the tail of its journal is damaged, LevelDB
+// drops it without a word. The size in the checkpoint then tells that entries are missing.
+
+/** The only version of the on-disk format so far. */
+const FORMAT_VERSION = 1;
+const FORMAT_NAME = 'vitrine-level-store';
+const MARKER = 'vitrine.json';
+const DESCRIPTION = 'log.json';
+const CHECKPOINT = 'checkpoint';
+const COSIGNED = 'checkpoint.cosigned';
+
+// First bytes of keys in the database.
+const HEAD = 0x68;
+const TILE = 0x74;
+const BUNDLE = 0x65;
+const DERIVED = 0x64;
+
+const HEAD_KEY = Uint8Array.of(HEAD);
+
+// LevelDB's default of 4 MiB costs more than half of the throughput: each table that is written has to be merged.
+const WRITE_BUFFER_SIZE = 32 * 1024 * 1024;
+
+type Bytes = Uint8Array;
+
+/** A log's store in a directory, on LevelDB. One process at a time can open it. */
+export class LevelStore implements Store {
+  readonly directory: string;
+  readonly #db: Level<Bytes, Bytes>;
+  readonly #description: Bytes;
+  #head: Head;
+  #failure: unknown;
+
+  private constructor(directory: string, db: Level<Bytes, Bytes>, description: Bytes, head: Head) {
+    this.directory = directory;
+    this.#db = db;
+    this.#description = description;
+    this.#head = head;
+  }
+
+  /**
+   * Creates a store in a directory that is empty or does not exist.
+   *
+   * @param description opaque to the store, kept as a file
+   * @throws CoreError `store-exists` if something is in the directory, `store-io`
+   */
+  static async create(directory: string, description: Uint8Array): Promise<LevelStore> {
+    await attempt(directory, () => mkdir(directory, { recursive: true }));
+    const found = await attempt(directory, () => readdir(directory));
+    if (found.includes(MARKER)) throw new CoreError('store-exists', `${directory} already holds a log`);
+    if (found.length > 0) throw new CoreError('store-exists', `${directory} is not empty`);
+    const db = await openDatabase(directory, true);
+    const head: Head = { size: 0, root: EMPTY_ROOT };
+    try {
+      await attempt(directory, () => db.put(HEAD_KEY, encodeHead(head), { sync: true }));
+      const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);
+      await attempt(directory, () => writeFileDurably(join(directory, DESCRIPTION), description));
+      await attempt(directory, () => writeFileDurably(join(directory, MARKER), marker));
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+    return new LevelStore(directory, db, description, head);
+  }
+
+  /**
+   * Opens a store that {@link create} made.
+   *
+   * @throws CoreError `store-missing` if there is no such directory; `store-foreign` if it holds something else;
+   * `store-newer` if its format is of a later version; `store-locked` if it is open already, here or in another process;
+   * `store-corrupt` if its files are damaged; `store-io`
+   */
+  static async open(directory: string): Promise<LevelStore> {
+    const description = await readDescription(directory);
+    // LevelDB would make a new, empty database if it found none.
+    const current = await readFile(join(directory, 'db', 'CURRENT')).catch(() => undefined);
+    if (current === undefined) {
+      throw new CoreError('store-corrupt', `${directory} is a log, but its database in ${join(directory, 'db')} is not there`);
+    }
+    const db = await openDatabase(directory, false);
+    try {
+      const stored = await attempt(directory, () => db.get(HEAD_KEY));
+      if (stored === undefined) throw new CoreError('store-corrupt', `the database of ${directory} has no head`);
+      return new LevelStore(directory, db, description, decodeHead(stored, directory));
+    } catch (error) {
+      await db.close();
+      throw error;
+    }
+  }
+
+  async description(): Promise<Uint8Array> {
+    return this.#description;
+  }
+
+  async readHead(): Promise<{ head: Head; checkpoints: PublishedCheckpoints }> {
+    this.#checkOpen();
+    const [signed, cosigned] = await Promise.all(
+      [CHECKPOINT, COSIGNED].map((name) => attempt(this.directory, () => readIfThere(join(this.directory, name)))),
+    );
+    return { head: this.#head, checkpoints: { ...(signed && { signed }), ...(cosigned && { cosigned }) } };
+  }
+
+  async readTile(level: number, index: number, width: number): Promise<Uint8Array> {
+    const key = (start: number): Bytes => segmentKey(TILE, index, start, level);
+    const tile = this.#readSegments(key, width, (segment) => segment.length / HASH_SIZE);
+    if (tile === undefined) {
+      throw this.#corrupt(`tile ${index} of level ${level} has fewer than ${width} hashes`);
+    }
+    return tile.subarray(0, width * HASH_SIZE);
+  }
+
+  async readBundle(index: number, width: number): Promise<Uint8Array> {
+    const key = (start: number): Bytes => segmentKey(BUNDLE, index, start);
+    const bundle = this.#readSegments(key, width, countEntries);
+    const length = bundle === undefined ? undefined : lengthOfEntries(bundle, width);
+    if (bundle === undefined || length === undefined) {
+      throw this.#corrupt(`entry bundle ${index} has fewer than ${width} entries`);
+    }
+    return bundle.subarray(0, length);
+  }
+
+  async readDerived(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.#checkOpen();
+    // One by one and at once: a value that is looked up is in the block cache or one read away, and LevelDB's asynchronous
+    // calls cost more than that.
+    return this.#guard(() => keys.map((key) => this.#db.getSync(derivedKey(key))));
+  }
+
+  async *derived(prefix: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    this.#checkOpen();
+    const from = derivedKey(prefix);
+    const iterator = this.#db.iterator({ gte: from, fillCache: false });
+    try {
+      for (;;) {
+        const rows = await attempt(this.directory, () => iterator.nextv(1000));
+        if (rows.length === 0) return;
+        for (const [key, value] of rows) {
+          if (!equalBytes(key.subarray(0, from.length), from)) return;
+          yield [key.subarray(1), value] as const;
+        }
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async commit({ expected, head, tiles, bundles, derived }: Commit): Promise<void> {
+    this.#checkOpen();
+    if (this.#head.size !== expected.size || !equalBytes(this.#head.root, expected.root)) {
+      throw new CoreError(
+        'store-conflict',
+        `${this.directory} has a tree of ${this.#head.size} leaves, not the expected one of ${expected.size}`,
+      );
+    }
+    const batch = this.#db.batch();
+    for (const { index, start, bytes } of bundles) batch.put(segmentKey(BUNDLE, index, start), bytes);
+    for (const { level, index, start, bytes } of tiles) batch.put(segmentKey(TILE, index, start, level), bytes);
+    for (const [key, value] of derived) batch.put(derivedKey(key), value);
+    batch.put(HEAD_KEY, encodeHead(head));
+    await this.#write(() => batch.write({ sync: true }));
+    this.#head = head;
+  }
+
+  async publish({ signed, cosigned }: PublishedCheckpoints): Promise<void> {
+    this.#checkOpen();
+    await this.#write(async () => {
+      if (cosigned !== undefined) await writeFileDurably(join(this.directory, COSIGNED), cosigned);
+      if (signed !== undefined) await writeFileDurably(join(this.directory, CHECKPOINT), signed);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#failure ??= new CoreError('store-closed', `${this.directory} was closed`);
+    await this.#db.close();
+  }
+
+  /** Whole segments, from the first, until they hold `width` items; undefined if there are not that many. */
+  #readSegments(key: (start: number) => Bytes, width: number, count: (segment: Bytes) => number): Bytes | undefined {
+    this.#checkOpen();
+    const segments: Bytes[] = [];
+    for (let held = 0; held < width; ) {
+      const segment = this.#guard(() => this.#db.getSync(key(held)));
+      const items = segment === undefined ? 0 : count(segment);
+      // A segment never holds part of an item, so anything else was damaged.
+      if (segment === undefined || !Number.isInteger(items) || items < 1) return undefined;
+      segments.push(segment);
+      held += items;
+    }
+    if (segments.length === 1) return segments[0]!;
+    const joined = new Uint8Array(segments.reduce((sum, segment) => sum + segment.length, 0));
+    let at = 0;
+    for (const segment of segments) {
+      joined.set(segment, at);
+      at += segment.length;
+    }
+    return joined;
+  }
+
+  #checkOpen(): void {
+    if (this.#failure === undefined) return;
+    if (this.#failure instanceof CoreError && this.#failure.code === 'store-closed') throw this.#failure;
+    throw new CoreError('store-closed', `${this.directory} must be opened again: writing to it failed`, {
+      cause: this.#failure,
+    });
+  }
+
+  #guard<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw translate(this.directory, cause);
+    }
+  }
+
+  /**
+   * After a write that failed LevelDB would go on behind a torn record, and lose what it then acknowledges when it next
+   * opens. So the first failure is the last write.
+   */
+  async #write(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (cause) {
+      this.#failure = cause;
+      throw translate(this.directory, cause);
+    }
+  }
+
+  #corrupt(message: string): CoreError {
+    return new CoreError('store-corrupt', `${this.directory}: ${message}`);
+  }
+}
+
+/**
+ * The description in a log's directory, without opening its database: works beside a process that has it open.
+ *
+ * @throws CoreError `store-missing`, `store-foreign`, `store-newer`, `store-io`
+ */
+export async function readDescription(directory: string): Promise<Uint8Array> {
+  const path = join(directory, MARKER);
+  const bytes = await attempt(directory, () => readIfThere(path));
+  if (bytes === undefined) {
+    const there = await stat(directory).catch(() => undefined);
+    if (there === undefined) throw new CoreError('store-missing', `${directory} does not exist`);
+    throw new CoreError('store-foreign', `${directory} is not a Vitrine log: it has no ${MARKER}`);
+  }
+  let marker: { format?: unknown; version?: unknown } | undefined;
+  try {
+    marker = JSON.parse(decodeText(bytes));
+  } catch (cause) {
+    throw new CoreError('store-foreign', `${path} is not JSON`, { cause });
+  }
+  if (marker?.format !== FORMAT_NAME || typeof marker.version !== 'number') {
+    throw new CoreError('store-foreign', `${path} does not describe a ${FORMAT_NAME}`);
+  }
+  if (marker.version > FORMAT_VERSION) {
+    throw new CoreError(
+      'store-newer',
+      `${directory} has format version ${marker.version}, this program knows up to ${FORMAT_VERSION}: use a newer one`,
+    );
+  }
+  const description = await attempt(directory, () => readIfThere(join(directory, DESCRIPTION)));
+  if (description === undefined) throw new CoreError('store-corrupt', `${directory} has no ${DESCRIPTION}`);
+  return description;
+}
+
+async function openDatabase(directory: string, create: boolean): Promise<Level<Bytes, Bytes>> {
+  const db = new Level<Bytes, Bytes>(join(directory, 'db'), {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+    createIfMissing: create,
+    errorIfExists: create,
+    writeBufferSize: WRITE_BUFFER_SIZE,
+  });
+  await attempt(directory, () => db.open());
+  return db;
+}
+
+async function attempt<T>(directory: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (cause) {
+    throw translate(directory, cause);
+  }
+}
+
+/** What went wrong below, in this package's words. */
+function translate(directory: string, cause: unknown): CoreError {
+  if (cause instanceof CoreError) return cause;
+  const codes: string[] = [];
+  const messages: string[] = [];
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    codes.push(String((error as { code?: unknown }).code));
+    messages.push(error.message);
+  }
+  if (codes.includes('LEVEL_LOCKED')) {
+    return new CoreError('store-locked', `${directory} is open in another process, or already in this one`, { cause });
+  }
+  const detail = messages.at(-1) ?? String(cause);
+  if (codes.includes('LEVEL_CORRUPTION')) return new CoreError('store-corrupt', `${directory} is damaged: ${detail}`, { cause });
+  return new CoreError('store-io', `${directory}: ${detail}`, { cause });
+}
+
+async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+/** Fixed width and big-endian, so that tiles and bundles stand in the database in the order in which they are written. */
+function segmentKey(kind: number, index: number, start: number, level?: number): Bytes {
+  const key = new Uint8Array(level === undefined ? 10 : 11);
+  const view = new DataView(key.buffer);
+  let at = 0;
+  view.setUint8(at++, kind);
+  if (level !== undefined) view.setUint8(at++, level);
+  view.setBigUint64(at, BigInt(index));
+  view.setUint8(at + 8, start);
+  return key;
+}
+
+function derivedKey(key: Uint8Array): Bytes {
+  const prefixed = new Uint8Array(1 + key.length);
+  prefixed[0] = DERIVED;
+  prefixed.set(key, 1);
+  return prefixed;
+}
+
+function encodeHead({ size, root }: Head): Bytes {
+  const bytes = new Uint8Array(8 + HASH_SIZE);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(size));
+  bytes.set(root, 8);
+  return bytes;
+}
+
+function decodeHead(bytes: Bytes, directory: string): Head {
+  const size =
+    bytes.length === 8 + HASH_SIZE
+      ? Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
+      : Number.NaN;
+  if (!Number.isSafeInteger(size)) throw new CoreError('store-corrupt', `the head of ${directory} is damaged`);
+  return { size, root: bytes.slice(8) };
+}
+
+const lengthAt = (bundle: Bytes, at: number): number => ENTRY_PREFIX_SIZE + ((bundle[at]! << 8) | bundle[at + 1]!);
+
+/** Entries in a bundle's segment; not an integer if it does not end with an entry. */
+function countEntries(segment: Bytes): number {
+  let count = 0;
+  let at = 0;
+  while (at + ENTRY_PREFIX_SIZE <= segment.length) {
+    at += lengthAt(segment, at);
+    count++;
+  }
+  return at === segment.length ? count : Number.NaN;
+}
+
+/** Bytes of the first `width` entries. */
+function lengthOfEntries(bundle: Bytes, width: number): number | undefined {
+  let at = 0;
+  for (let i = 0; i < width; i++) at += lengthAt(bundle, at);
+  return at <= bundle.length ? at : undefined;
+}

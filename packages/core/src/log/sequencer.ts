@@ -1,0 +1,227 @@
+import { setImmediate } from 'node:timers/promises';
+import { CoreError } from '../error.ts';
+import { TILE_HEIGHT, TILE_WIDTH } from '../tile/tile.ts';
+import { type CompactRange, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
+import { EntryBatch } from './entry-batch.ts';
+import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
+import type { Commit, Head, Store, TileSegment } from './store.ts';
+
+/** Most entries, and bytes of entries, that one commit takes. */
+export const MAX_COMMIT_ENTRIES = 8192;
+export const MAX_COMMIT_BYTES: number = 4 * 1024 * 1024;
+
+/** What became of the entries of one request, in their order. */
+export interface Sequenced {
+  readonly indices: readonly number[];
+  /** 32 bytes each. */
+  readonly leafHashes: Uint8Array;
+  /** A signed checkpoint whose tree has all of them. */
+  readonly checkpoint: Uint8Array;
+}
+
+interface Request {
+  readonly entries: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly resolve: (result: Sequenced) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Prepared {
+  readonly requests: readonly Request[];
+  readonly indices: readonly number[];
+  readonly leafHashes: Uint8Array;
+  /** Undefined if every entry was there already. */
+  readonly commit: Commit | undefined;
+}
+
+/** What the sequencer needs of the log that it works for. */
+export interface SequencerHost {
+  readonly store: Store;
+  /** Undefined if the log allows duplicates. */
+  readonly knownLeaves: KnownLeaves | undefined;
+  /** The head of the store. */
+  head(): Head;
+  /** Called once a commit is durable: moves the head, and resolves to the signed checkpoint of it. */
+  committed(head: Head): Promise<Uint8Array>;
+  /** The signed checkpoint of the head. */
+  checkpoint(): Uint8Array;
+}
+
+/**
+ * Puts entries into one order and commits them in groups.
+ *
+ * One commit is under way at a time. What is appended meanwhile goes into the next one; when that is full it is hashed
+ * while the one before it is being written, so that a long input keeps both the processor and the disk busy.
+ *
+ * The first failure is final: whether a failed commit took effect shows only when the log is opened again.
+ */
+export class Sequencer {
+  readonly #host: SequencerHost;
+  readonly #queue: Request[] = [];
+  #queuedEntries = 0;
+  #queuedBytes = 0;
+  /** The tree as it will be when all prepared commits are done. */
+  #range: CompactRange;
+  #running: Promise<void> | undefined;
+  #failure: CoreError | undefined;
+
+  constructor(host: SequencerHost, range: CompactRange) {
+    this.#host = host;
+    this.#range = range;
+  }
+
+  /** Resolves once all of `entries` are durable. At most as many as one commit takes. */
+  sequence(entries: readonly Uint8Array[]): Promise<Sequenced> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
+      this.#queue.push({ entries, bytes, resolve, reject });
+      this.#queuedEntries += entries.length;
+      this.#queuedBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Resolves once nothing is under way any more. Never rejects. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let inFlight: Promise<void> | undefined;
+    try {
+      // Callers whose entries were just committed, or who call in one turn of the event loop, go together.
+      await setImmediate();
+      while (this.#queue.length > 0) {
+        const isFull = this.#queuedEntries >= MAX_COMMIT_ENTRIES || this.#queuedBytes >= MAX_COMMIT_BYTES;
+        if (inFlight !== undefined && !isFull) {
+          await inFlight;
+          inFlight = undefined;
+          await setImmediate();
+          continue;
+        }
+        const requests = this.#take();
+        const prepared = await this.#orReject(requests, this.#prepare(requests));
+        await this.#orReject(requests, inFlight);
+        inFlight = this.#orReject(requests, this.#commit(prepared));
+        // It is awaited later, and until then nobody would hear of its failure.
+        inFlight.catch(() => {});
+        if (this.#queue.length === 0) await inFlight;
+      }
+    } catch {
+      // Whoever waited for the commit that failed has been told; those behind it have not.
+      await inFlight?.catch(() => {});
+      for (const { reject } of this.#queue.splice(0)) reject(this.#failure);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Where `step` fails, the requests that it was for get its error, and everybody later the final one. */
+  async #orReject<T>(requests: readonly Request[], step: T | Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (cause) {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.#failure ??= new CoreError('log-failed', `appending failed, and the log must be opened again: ${message}`, {
+        cause,
+      });
+      for (const { reject } of requests) reject(cause);
+      throw cause;
+    }
+  }
+
+  #take(): Request[] {
+    const taken: Request[] = [];
+    let entries = 0;
+    let bytes = 0;
+    let count = 0;
+    for (; count < this.#queue.length; count++) {
+      const next = this.#queue[count]!;
+      const fits = entries + next.entries.length <= MAX_COMMIT_ENTRIES && bytes + next.bytes <= MAX_COMMIT_BYTES;
+      if (count > 0 && !fits) break;
+      entries += next.entries.length;
+      bytes += next.bytes;
+      taken.push(next);
+    }
+    this.#queue.splice(0, count);
+    this.#queuedEntries -= entries;
+    this.#queuedBytes -= bytes;
+    return taken;
+  }
+
+  async #prepare(requests: readonly Request[]): Promise<Prepared> {
+    const all = EntryBatch.of(requests.length === 1 ? requests[0]!.entries : requests.flatMap(({ entries }) => entries));
+    const before = this.#range;
+    const { knownLeaves } = this.#host;
+    let indices: number[];
+    let batch = all;
+    if (knownLeaves === undefined) {
+      indices = Array.from({ length: all.length }, (_, i) => before.size + i);
+    } else {
+      const found = await knownLeaves.add(all.leafHashes, this.#host.head().size, before.size);
+      indices = found.indices;
+      batch = all.select(found.fresh);
+    }
+    const result = { requests, indices, leafHashes: all.leafHashes };
+    if (batch.length === 0) return { ...result, commit: undefined };
+
+    const { range, levels } = extendRange(before, batch.leafHashes);
+    this.#range = range;
+    const derived: [Uint8Array, Uint8Array][] = [];
+    if (knownLeaves !== undefined) {
+      for (let i = 0; i < batch.length; i++) {
+        const leafHash = batch.leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE);
+        derived.push([leafKey(leafHash), encodeIndex(before.size + i)]);
+      }
+    }
+    const commit: Commit = {
+      expected: { size: before.size, root: rangeRoot(before) },
+      head: { size: range.size, root: rangeRoot(range) },
+      tiles: levels.filter(({ level }) => level % TILE_HEIGHT === 0).flatMap(tileSegments),
+      bundles: batch.segments(before.size),
+      derived,
+    };
+    return { ...result, commit };
+  }
+
+  async #commit({ requests, indices, leafHashes, commit }: Prepared): Promise<void> {
+    let checkpoint = this.#host.checkpoint();
+    if (commit !== undefined) {
+      // If we crash before this resolves, the commit is stored whole or not at all, and nobody was told of it.
+      await this.#host.store.commit(commit);
+      // If we crash here, the head is stored and not signed: opening the log signs it, with the same signature.
+      checkpoint = await this.#host.committed(commit.head);
+    }
+    this.#host.knownLeaves?.settled();
+    let at = 0;
+    for (const { entries, resolve } of requests) {
+      const end = at + entries.length;
+      resolve({
+        indices: indices.slice(at, end),
+        leafHashes: leafHashes.subarray(at * HASH_SIZE, end * HASH_SIZE),
+        checkpoint,
+      });
+      at = end;
+    }
+  }
+}
+
+/** Splits a level's new hashes where tiles end. */
+function tileSegments({ level, start, hashes }: NewHashes): TileSegment[] {
+  const segments: TileSegment[] = [];
+  const count = hashes.length / HASH_SIZE;
+  for (let from = 0; from < count; ) {
+    const slot = (start + from) % TILE_WIDTH;
+    const to = Math.min(count, from + TILE_WIDTH - slot);
+    segments.push({
+      level: level / TILE_HEIGHT,
+      index: Math.floor((start + from) / TILE_WIDTH),
+      start: slot,
+      bytes: hashes.subarray(from * HASH_SIZE, to * HASH_SIZE),
+    });
+    from = to;
+  }
+  return segments;
+}

@@ -1,0 +1,1 @@
+export { isReferenceSubtree, ReferenceTree } from './reference-tree.ts';

@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['@vitrine/source', 'node', 'module', 'development|production'];
+const root = import.meta.dirname;
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: { name: 'native', include: ['packages/*/test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+      },
+      {
+        // The pure layer once more on the portable SHA-256 and Ed25519, the ones that a browser gets.
+        ...shared,
+        resolve: {
+          conditions,
+          alias: {
+            '#sha256': `${root}/packages/core/src/crypto/sha256.ts`,
+            '#ed25519': `${root}/packages/core/src/crypto/ed25519.ts`,
+          },
+        },
+        test: {
+          name: 'portable',
+          include: ['packages/core/test/{crypto,note,tile,tree}/*.test.ts'],
+          testTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});

@@ -19,3 +19,12 @@ export {
   verifySubtreeInclusion,
 } from './tree/proof.ts';
 export { proveConsistency, proveInclusion, proveSubtreeConsistency, proveSubtreeInclusion } from './tree/prove.ts';
+export {
+  checkEntry,
+  ENTRY_PREFIX_SIZE,
+  formatBundle,
+  MAX_BUNDLE_SIZE,
+  parseBundle,
+} from './tile/entry-bundle.ts';
+export { formatTilePath, parseTilePath, partialTiles, TILE_HEIGHT, TILE_WIDTH, type Tile, tileWidth } from './tile/tile.ts';
+export { type FetchTile, type TileCache, TileReader } from './tile/tile-reader.ts';

@@ -5,7 +5,7 @@ import { checkSeed, isVerifiable } from './ed25519-key.ts';
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-// Reading a public key costs as much as a verification. Private keys are not kept: their owner decides how long they live.
+// Reading a public key costs as much as a verification.
 const MAX_CACHED_KEYS = 256;
 const cachedKeys = new Map<string, KeyObject>();
 
@@ -20,9 +20,17 @@ function publicKeyObject(publicKey: Uint8Array): KeyObject {
   return key;
 }
 
+// Reading a private key costs ten signatures. It is kept for as long as the owner keeps the array of its seed.
+const privateKeys = new WeakMap<Uint8Array, { seed: Buffer; key: KeyObject }>();
+
 function privateKeyObject(seed: Uint8Array): KeyObject {
   checkSeed(seed);
-  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  const kept = privateKeys.get(seed);
+  // The array may have been given another seed meanwhile, or zeroes.
+  if (kept?.seed.equals(seed)) return kept.key;
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
+  privateKeys.set(seed, { seed: Buffer.from(seed), key });
+  return key;
 }
 
 /**

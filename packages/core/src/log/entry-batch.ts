@@ -1,6 +1,7 @@
+import { sha256Into } from '#sha256';
 import { checkEntry, ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { TILE_WIDTH } from '../tile/tile.ts';
-import { HASH_SIZE, leafHashInto } from '../tree/hash.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
 import type { BundleSegment } from './store.ts';
 
 /**
@@ -34,10 +35,11 @@ export class EntryBatch {
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!;
       const at = starts[i]!;
+      bytes.set(entry, at + ENTRY_PREFIX_SIZE);
+      // The byte before the entry is zero, which makes this the input of its leaf hash; its length goes there after.
+      sha256Into(bytes.subarray(at + 1, starts[i + 1]!), leafHashes, i * HASH_SIZE);
       bytes[at] = entry.length >>> 8;
       bytes[at + 1] = entry.length & 0xff;
-      bytes.set(entry, at + ENTRY_PREFIX_SIZE);
-      leafHashInto(bytes.subarray(at + ENTRY_PREFIX_SIZE, starts[i + 1]!), leafHashes, i * HASH_SIZE);
     }
     return new EntryBatch(bytes, starts, leafHashes);
   }

@@ -3,6 +3,7 @@ import { CoreError } from '../error.ts';
 import { tileWidth, TILE_WIDTH } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { LeafFilter } from './leaf-filter.ts';
+import { LeafTable } from './leaf-table.ts';
 import type { Store } from './store.ts';
 
 /** First byte of the derived keys that lead from a leaf hash to its index. */
@@ -41,11 +42,18 @@ export function decodeIndex(value: Uint8Array): number {
   throw new CoreError('log-corrupt', 'the index of a leaf hash is damaged: check the log with fsck');
 }
 
+/** The leaves of a commit that is not durable yet. */
+interface PendingLeaves {
+  readonly leafHashes: Uint8Array;
+  readonly table: LeafTable;
+  readonly indices: readonly number[];
+}
+
 /** Which leaves a log without duplicates has: those in its store, and those that are on their way there. */
 export class KnownLeaves {
   readonly #store: Store;
-  /** Leaf hashes of commits that are not durable yet, oldest first. Keys are the hashes as latin1 text. */
-  readonly #pending: Map<string, number>[] = [];
+  /** Oldest first. */
+  readonly #pending: PendingLeaves[] = [];
   #filter: LeafFilter | undefined;
   #lookups = 0;
 
@@ -62,46 +70,40 @@ export class KnownLeaves {
    */
   async add(leafHashes: Uint8Array, storedSize: number, size: number): Promise<{ indices: number[]; fresh: number[] }> {
     const count = leafHashes.length / HASH_SIZE;
-    const text = Buffer.from(leafHashes.buffer, leafHashes.byteOffset, leafHashes.length).toString('latin1');
-    const keyAt = (i: number): string => text.slice(i * HASH_SIZE, (i + 1) * HASH_SIZE);
-
-    // In memory first: a commit that becomes durable while the store is asked leaves this map.
     const indices: number[] = new Array(count).fill(-1);
-    const added = new Map<string, number>();
-    const asked: number[] = [];
     const filter = await this.#filterFor(count, storedSize);
+
+    // In memory first: a commit that becomes durable while the store is asked is forgotten here.
+    const asked: number[] = [];
     for (let i = 0; i < count; i++) {
-      const key = keyAt(i);
-      const pending = this.#pendingIndex(key);
-      if (pending !== undefined) indices[i] = pending;
-      else if (filter === undefined || filter.mayHave(leafHashes, i * HASH_SIZE)) asked.push(i);
+      if (filter !== undefined && !filter.mayHave(leafHashes, i * HASH_SIZE)) continue;
+      indices[i] = this.#pendingIndex(leafHashes, i * HASH_SIZE);
+      if (indices[i] === -1) asked.push(i);
     }
-    if (asked.length > 0) {
-      const keys = asked.map((i) => leafKey(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)));
-      const values = await this.#store.readDerived(keys);
-      for (let j = 0; j < asked.length; j++) {
-        const i = asked[j]!;
-        const value = values[j];
-        if (value === undefined) continue;
-        indices[i] = decodeIndex(value);
-        await this.#checkIndex(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE), indices[i]!, storedSize);
-      }
+    const hashAt = (i: number): Uint8Array => leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE);
+    const values = asked.length === 0 ? [] : await this.#store.readDerived(asked.map((i) => leafKey(hashAt(i))));
+    for (let j = 0; j < asked.length; j++) {
+      if (values[j] === undefined) continue;
+      const index = decodeIndex(values[j]!);
+      await this.#checkIndex(hashAt(asked[j]!), index, storedSize);
+      indices[asked[j]!] = index;
     }
+
     const fresh: number[] = [];
+    const table = new LeafTable(leafHashes);
     for (let i = 0; i < count; i++) {
-      if (indices[i]! >= 0) continue;
-      const key = keyAt(i);
-      const twin = added.get(key);
-      if (twin !== undefined) {
-        indices[i] = twin;
+      if (indices[i] !== -1) continue;
+      const twin = table.find(leafHashes, i * HASH_SIZE);
+      if (twin !== -1) {
+        indices[i] = indices[twin]!;
         continue;
       }
       indices[i] = size + fresh.length;
-      added.set(key, indices[i]!);
       fresh.push(i);
-      this.#filter?.add(leafHashes, i * HASH_SIZE);
+      table.add(i);
+      filter?.add(leafHashes, i * HASH_SIZE);
     }
-    this.#pending.push(added);
+    this.#pending.push({ leafHashes, table, indices });
     return { indices, fresh };
   }
 
@@ -110,12 +112,12 @@ export class KnownLeaves {
     this.#pending.shift();
   }
 
-  #pendingIndex(key: string): number | undefined {
-    for (const leaves of this.#pending) {
-      const index = leaves.get(key);
-      if (index !== undefined) return index;
+  #pendingIndex(hashes: Uint8Array, offset: number): number {
+    for (const { table, indices } of this.#pending) {
+      const position = table.find(hashes, offset);
+      if (position !== -1) return indices[position]!;
     }
-    return undefined;
+    return -1;
   }
 
   async #filterFor(count: number, storedSize: number): Promise<LeafFilter | undefined> {
@@ -123,8 +125,8 @@ export class KnownLeaves {
     this.#lookups += count;
     if (this.#lookups < storedSize * LOOKUPS_PER_LEAF) return undefined;
     const filter = new LeafFilter();
-    for (const leaves of this.#pending) {
-      for (const key of leaves.keys()) filter.add(Buffer.from(key, 'latin1'), 0);
+    for (const { leafHashes } of this.#pending) {
+      for (let at = 0; at < leafHashes.length; at += HASH_SIZE) filter.add(leafHashes, at);
     }
     for (let index = 0; index * TILE_WIDTH < storedSize; index++) {
       const tile = await this.#store.readTile(0, index, tileWidth(0, index, storedSize));

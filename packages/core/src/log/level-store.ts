@@ -35,7 +35,7 @@ const DERIVED = 0x64;
 const HEAD_KEY = Uint8Array.of(HEAD);
 
 // LevelDB's default of 4 MiB costs more than half of the throughput: each table that is written has to be merged.
-const WRITE_BUFFER_SIZE = 32 * 1024 * 1024;
+const WRITE_BUFFER_SIZE = 16 * 1024 * 1024;
 
 type Bytes = Uint8Array;
 
@@ -45,6 +45,7 @@ export class LevelStore implements Store {
   readonly #db: Level<Bytes, Bytes>;
   readonly #description: Bytes;
   #head: Head;
+  #isCommitting = false;
   #failure: unknown;
 
   private constructor(directory: string, db: Level<Bytes, Bytes>, description: Bytes, head: Head) {
@@ -139,7 +140,7 @@ export class LevelStore implements Store {
     this.#checkOpen();
     // One by one and at once: a value that is looked up is in the block cache or one read away, and LevelDB's asynchronous
     // calls cost more than that.
-    return this.#guard(() => keys.map((key) => this.#db.getSync(derivedKey(key))));
+    return this.#guard(() => keys.map((key) => plain(this.#db.getSync(derivedKey(key)))));
   }
 
   async *derived(prefix: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
@@ -152,7 +153,7 @@ export class LevelStore implements Store {
         if (rows.length === 0) return;
         for (const [key, value] of rows) {
           if (!equalBytes(key.subarray(0, from.length), from)) return;
-          yield [key.subarray(1), value] as const;
+          yield [plain(key.subarray(1)), plain(value)] as const;
         }
       }
     } finally {
@@ -168,13 +169,25 @@ export class LevelStore implements Store {
         `${this.directory} has a tree of ${this.#head.size} leaves, not the expected one of ${expected.size}`,
       );
     }
+    // Whichever head it leaves, this one is not stored behind it.
+    if (this.#isCommitting) {
+      throw new CoreError('store-conflict', `another commit to ${this.directory} is under way`);
+    }
     const batch = this.#db.batch();
     for (const { index, start, bytes } of bundles) batch.put(segmentKey(BUNDLE, index, start), bytes);
     for (const { level, index, start, bytes } of tiles) batch.put(segmentKey(TILE, index, start, level), bytes);
-    for (const [key, value] of derived) batch.put(derivedKey(key), value);
+    // The batch copies at once, so one array serves all keys of a length.
+    let prefixed: Bytes = new Uint8Array(0);
+    for (const [key, value] of derived) {
+      if (prefixed.length !== key.length + 1) prefixed = derivedKey(key);
+      else prefixed.set(key, 1);
+      batch.put(prefixed, value);
+    }
     batch.put(HEAD_KEY, encodeHead(head));
+    this.#isCommitting = true;
     await this.#write(() => batch.write({ sync: true }));
     this.#head = head;
+    this.#isCommitting = false;
   }
 
   async publish({ signed, cosigned }: PublishedCheckpoints): Promise<void> {
@@ -195,7 +208,7 @@ export class LevelStore implements Store {
     this.#checkOpen();
     const segments: Bytes[] = [];
     for (let held = 0; held < width; ) {
-      const segment = this.#guard(() => this.#db.getSync(key(held)));
+      const segment = plain(this.#guard(() => this.#db.getSync(key(held))));
       const items = segment === undefined ? 0 : count(segment);
       // A segment never holds part of an item, so anything else was damaged.
       if (segment === undefined || !Number.isInteger(items) || items < 1) return undefined;
@@ -325,6 +338,11 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
+/** LevelDB gives Buffers, whose `slice` does not copy: code that expects arrays to be arrays would share memory. */
+function plain<T extends Bytes | undefined>(bytes: T): T {
+  return (bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)) as T;
+}
+
 function decodeText(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
 }
@@ -361,7 +379,7 @@ function decodeHead(bytes: Bytes, directory: string): Head {
       ? Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
       : Number.NaN;
   if (!Number.isSafeInteger(size)) throw new CoreError('store-corrupt', `the head of ${directory} is damaged`);
-  return { size, root: bytes.slice(8) };
+  return { size, root: plain(bytes).slice(8) };
 }
 
 const lengthAt = (bundle: Bytes, at: number): number => ENTRY_PREFIX_SIZE + ((bundle[at]! << 8) | bundle[at + 1]!);

@@ -9,15 +9,19 @@ const CBOR_TAG = 6;
 /**
  * Whether an entry is CBOR of a map that says `type: "index"`. The log alone writes those: taken from outside, one would
  * pass for the log's own word about what is in it.
+ *
+ * Whoever reads an index entry accepts deterministic CBOR only, in which both texts stand as they are: an entry without
+ * them needs no decoding, which is most of what a log is given.
  */
 export function isReservedEntry(entry: Uint8Array): boolean {
   const majorType = entry[0]! >>> 5;
   if (majorType !== CBOR_MAP && majorType !== CBOR_TAG) return false;
+  const bytes = Buffer.from(entry.buffer, entry.byteOffset, entry.length);
+  if (!bytes.includes('index') || !bytes.includes('type')) return false;
   let value: unknown;
   try {
     value = decoder.decode(entry);
   } catch {
-    // Whoever reads an index entry accepts deterministic CBOR only, so what does not even decode is none.
     return false;
   }
   return value instanceof Map && value.get('type') === 'index';

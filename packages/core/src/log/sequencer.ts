@@ -8,8 +8,8 @@ import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
 import type { Commit, Head, Store, TileSegment } from './store.ts';
 
 /** Most entries, and bytes of entries, that one commit takes. */
-export const MAX_COMMIT_ENTRIES = 8192;
-export const MAX_COMMIT_BYTES: number = 4 * 1024 * 1024;
+export const MAX_COMMIT_ENTRIES = 4096;
+export const MAX_COMMIT_BYTES: number = 2 * 1024 * 1024;
 
 /** What became of the entries of one request, in their order. */
 export interface Sequenced {
@@ -158,7 +158,8 @@ export class Sequencer {
     let indices: number[];
     let batch = all;
     if (knownLeaves === undefined) {
-      indices = Array.from({ length: all.length }, (_, i) => before.size + i);
+      indices = [];
+      for (let i = 0; i < all.length; i++) indices.push(before.size + i);
     } else {
       const found = await knownLeaves.add(all.leafHashes, this.#host.head().size, before.size);
       indices = found.indices;
@@ -169,19 +170,12 @@ export class Sequencer {
 
     const { range, levels } = extendRange(before, batch.leafHashes);
     this.#range = range;
-    const derived: [Uint8Array, Uint8Array][] = [];
-    if (knownLeaves !== undefined) {
-      for (let i = 0; i < batch.length; i++) {
-        const leafHash = batch.leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE);
-        derived.push([leafKey(leafHash), encodeIndex(before.size + i)]);
-      }
-    }
     const commit: Commit = {
       expected: { size: before.size, root: rangeRoot(before) },
       head: { size: range.size, root: rangeRoot(range) },
       tiles: levels.filter(({ level }) => level % TILE_HEIGHT === 0).flatMap(tileSegments),
       bundles: batch.segments(before.size),
-      derived,
+      derived: knownLeaves === undefined ? [] : leafIndices(batch.leafHashes, before.size),
     };
     return { ...result, commit };
   }
@@ -206,6 +200,17 @@ export class Sequencer {
       at = end;
     }
   }
+}
+
+/** The derived keys of new leaves: made while they are written, because thousands of small arrays would wait for that. */
+function leafIndices(leafHashes: Uint8Array, start: number): Commit['derived'] {
+  return {
+    *[Symbol.iterator]() {
+      for (let i = 0; i * HASH_SIZE < leafHashes.length; i++) {
+        yield [leafKey(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)), encodeIndex(start + i)] as const;
+      }
+    },
+  };
 }
 
 /** Splits a level's new hashes where tiles end. */

@@ -36,8 +36,8 @@ export interface Commit {
   readonly head: Head;
   readonly tiles: readonly TileSegment[];
   readonly bundles: readonly BundleSegment[];
-  /** Keys and values that can be computed from the entries again. */
-  readonly derived: readonly (readonly [key: Uint8Array, value: Uint8Array])[];
+  /** Keys and values that can be computed from the entries again. Can be iterated more than once. */
+  readonly derived: Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
 }
 
 /**

@@ -1,0 +1,162 @@
+import { CoreError, type CoreErrorCode } from '@vitrine/core';
+
+/**
+ * Why the command itself refused something. Codes are stable and documented in docs/errors.md; messages are for people
+ * and may change.
+ */
+export type CliErrorCode =
+  | 'usage'
+  | 'log-url'
+  | 'file-missing'
+  | 'file-exists'
+  | 'file-type'
+  | 'file-name'
+  | 'file-io'
+  | 'line-blank'
+  | 'line-json'
+  | 'key-missing'
+  | 'key-exists'
+  | 'passphrase-missing'
+  | 'passphrase-wrong'
+  | 'entry-missing'
+  | 'checkpoint-missing'
+  | 'interrupted'
+  | 'unexpected';
+
+/** The one error class of the command. */
+export class CliError extends Error {
+  override readonly name: string = 'CliError';
+  readonly code: CliErrorCode;
+
+  constructor(code: CliErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Done. */
+export const EXIT_DONE = 0;
+/** Something that was checked is not what it has to be. */
+const REFUSED = 1;
+/** The command was not used as it can be: another command line, or other input, helps. */
+const WRONG_USE = 2;
+/** It could not be done here and now. */
+const COULD_NOT = 3;
+/** What a shell reports of a program that SIGINT ended. */
+const INTERRUPTED = 130;
+
+/**
+ * The exit status of each code. Three questions decide, in this order. Did a check say no, be it of a signature, a proof,
+ * a policy or the stored log? 1: do not go on with what was checked. Would another command line or other input have
+ * helped? 2. Is it the machine, a file or another process? 3: the same command can succeed later.
+ */
+const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>> = {
+  'proof-range': REFUSED,
+  'proof-length': REFUSED,
+  'proof-mismatch': REFUSED,
+  'proof-malformed': REFUSED,
+  'note-malformed': REFUSED,
+  'note-too-large': REFUSED,
+  'note-unsigned': REFUSED,
+  'note-signature': REFUSED,
+  'checkpoint-malformed': REFUSED,
+  'checkpoint-origin': REFUSED,
+  'cosignature-malformed': REFUSED,
+  // A policy that was tampered with often no longer parses, and nothing may pass under it.
+  'policy-malformed': REFUSED,
+  'policy-log': REFUSED,
+  'policy-quorum': REFUSED,
+  'tile-malformed': REFUSED,
+  'tile-missing': REFUSED,
+  'tile-mismatch': REFUSED,
+  'bundle-malformed': REFUSED,
+  'log-corrupt': REFUSED,
+  'store-corrupt': REFUSED,
+  'entry-missing': REFUSED,
+
+  usage: WRONG_USE,
+  'number-malformed': WRONG_USE,
+  'base64-malformed': WRONG_USE,
+  'key-malformed': WRONG_USE,
+  'key-type': WRONG_USE,
+  'key-exists': WRONG_USE,
+  'log-key': WRONG_USE,
+  'log-range': WRONG_USE,
+  'log-read-only': WRONG_USE,
+  'log-url': WRONG_USE,
+  'entry-empty': WRONG_USE,
+  'entry-too-large': WRONG_USE,
+  'entry-reserved': WRONG_USE,
+  'line-blank': WRONG_USE,
+  'line-json': WRONG_USE,
+  'file-name': WRONG_USE,
+  'file-exists': WRONG_USE,
+  'store-exists': WRONG_USE,
+  'passphrase-missing': WRONG_USE,
+  'passphrase-wrong': WRONG_USE,
+  'checkpoint-missing': WRONG_USE,
+
+  'file-missing': COULD_NOT,
+  'file-type': COULD_NOT,
+  'file-io': COULD_NOT,
+  'key-missing': COULD_NOT,
+  'log-closed': COULD_NOT,
+  'log-failed': COULD_NOT,
+  'store-missing': COULD_NOT,
+  'store-foreign': COULD_NOT,
+  'store-newer': COULD_NOT,
+  'store-locked': COULD_NOT,
+  'store-conflict': COULD_NOT,
+  'store-io': COULD_NOT,
+  'store-closed': COULD_NOT,
+  unexpected: COULD_NOT,
+
+  interrupted: INTERRUPTED,
+};
+
+/** A failure as the command reports it. */
+export interface Failure {
+  readonly code: CoreErrorCode | CliErrorCode;
+  readonly message: string;
+  readonly exitStatus: number;
+}
+
+/** What to report of anything that was thrown. */
+export function describeFailure(error: unknown): Failure {
+  const known = error instanceof CoreError || error instanceof CliError ? error : unexpected(error);
+  return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
+}
+
+function unexpected(error: unknown): CliError {
+  if (error instanceof Error) {
+    if (error.name === 'AbortError') return interrupted();
+    if (isSystemError(error)) return new CliError('file-io', describeSystemError(error), { cause: error });
+    return new CliError('unexpected', error.message, { cause: error });
+  }
+  return new CliError('unexpected', String(error));
+}
+
+/** Somebody pressed Ctrl-C. */
+export function interrupted(): CliError {
+  return new CliError('interrupted', 'interrupted');
+}
+
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+}
+
+function describeSystemError(error: NodeJS.ErrnoException): string {
+  // Node's own message is "ENOENT: no such file or directory, open 'x'".
+  const text = /^[A-Z0-9]+: (.*?), \w+/.exec(error.message)?.[1] ?? error.message;
+  return error.path === undefined ? text : `${error.path}: ${text}`;
+}
+
+/** What the file system said about `path`, as a CliError; anything else as it is. */
+export function fileError(path: string, error: unknown): unknown {
+  if (!isSystemError(error)) return error;
+  const message = describeSystemError(Object.assign(error, { path }));
+  if (error.code === 'ENOENT') return new CliError('file-missing', message, { cause: error });
+  if (error.code === 'EEXIST') return new CliError('file-exists', message, { cause: error });
+  if (error.code === 'EISDIR') return new CliError('file-type', `${path} is a directory`, { cause: error });
+  return new CliError('file-io', message, { cause: error });
+}

@@ -1,0 +1,122 @@
+import {
+  CoreError,
+  formatPrivateKey,
+  KEY_TYPE_ED25519,
+  KEY_TYPE_ED25519_COSIGNATURE,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  type PrivateKey,
+  parsePrivateKey,
+  privateKeyFromSeed,
+  type SignatureScheme,
+} from '@vitrine/core';
+import { join } from 'node:path';
+import { decryptText, encryptText, isAgeFile } from './age.ts';
+import type { Context } from './context.ts';
+import { CliError } from './errors.ts';
+import { readAtMost, writeNewFile } from './files.ts';
+import { passphraseFor } from './passphrase.ts';
+import { decodeUtf8 } from './text.ts';
+
+/** The kinds of keys, as people name them, and their types. */
+export const KEY_TYPES = {
+  ed25519: KEY_TYPE_ED25519,
+  'ed25519-cosignature': KEY_TYPE_ED25519_COSIGNATURE,
+  'ml-dsa-44': KEY_TYPE_ML_DSA_44_COSIGNATURE,
+} as const;
+
+/** A kind of key. */
+export type KeyTypeName = keyof typeof KEY_TYPES;
+
+/** The kinds of keys that a log has: the first signs every checkpoint. */
+export const LOG_KEY_TYPES = ['ed25519', 'ml-dsa-44'] as const satisfies readonly KeyTypeName[];
+
+const MAX_KEY_FILE_SIZE = 64 * 1024;
+const KEY_FILE_MODE = 0o600;
+const SEED_SIZE = 32;
+
+/** The name of a key type for people; its number if it has none. */
+export function keyTypeName(type: number): string {
+  const found = Object.entries(KEY_TYPES).find(([, number]) => number === type);
+  return found?.[0] ?? `0x${type.toString(16).padStart(2, '0')}`;
+}
+
+/**
+ * The file name of a log's key. No two origins have the same: `/` becomes `+`, which no origin has, and every byte
+ * other than letters, digits and `.`, `_`, `-` becomes `%XX`.
+ */
+export function keyFileName(origin: string, type: KeyTypeName): string {
+  const encoded = Array.from(new TextEncoder().encode(origin), (byte) => {
+    const character = String.fromCharCode(byte);
+    if (character === '/') return '+';
+    return /[A-Za-z0-9._-]/.test(character) ? character : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  });
+  return `${encoded.join('')}.${type}.key`;
+}
+
+/** The directory that holds the user's keys unless another one is named. */
+export async function keyDirectory(context: Context): Promise<string> {
+  return join(await context.configDirectory(), 'keys');
+}
+
+/** ML-DSA-44, which takes a while to load: for keys of type 0x06 only. */
+export async function mlDsaSchemes(): Promise<readonly SignatureScheme[]> {
+  const { mlDsa44 } = await import('@vitrine/core/ml-dsa');
+  return [mlDsa44];
+}
+
+/** The schemes that keys of these types need. */
+export async function schemesFor(types: readonly number[]): Promise<readonly SignatureScheme[]> {
+  return types.includes(KEY_TYPE_ML_DSA_44_COSIGNATURE) ? mlDsaSchemes() : [];
+}
+
+/** A new key. @throws CoreError `key-malformed` if `keyName` cannot be a key's name */
+export async function generateKey(context: Context, keyName: string, type: KeyTypeName): Promise<PrivateKey> {
+  const schemes = await schemesFor([KEY_TYPES[type]]);
+  return privateKeyFromSeed(keyName, KEY_TYPES[type], context.random(SEED_SIZE), { schemes });
+}
+
+/**
+ * Writes a private key to a new file that only its owner can read.
+ *
+ * @param passphrase the file is an armored age file then
+ * @throws CliError `key-exists`, `file-missing`, `file-io`
+ */
+export async function writeKeyFile(path: string, key: PrivateKey, passphrase: string | undefined): Promise<void> {
+  const text = `${formatPrivateKey(key)}\n`;
+  const content = passphrase === undefined ? text : await encryptText(text, passphrase);
+  try {
+    await writeNewFile(path, content, { mode: KEY_FILE_MODE });
+  } catch (error) {
+    if (error instanceof CliError && error.code === 'file-exists') {
+      throw new CliError('key-exists', `${path} is there already, and a key is never overwritten: name another file`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Reads a private key, and asks for its passphrase if it has one. No error contains any of it.
+ *
+ * @throws CliError `file-missing`, `file-io`, `passphrase-missing`, `passphrase-wrong`; CoreError `key-malformed`, `key-type`
+ */
+export async function readKeyFile(context: Context, path: string): Promise<PrivateKey> {
+  const bytes = await readAtMost(path, MAX_KEY_FILE_SIZE);
+  const content = bytes.length > MAX_KEY_FILE_SIZE ? undefined : decodeUtf8(bytes);
+  if (content === undefined) throw new CoreError('key-malformed', `${path} does not hold a private key`);
+  const text = isAgeFile(content) ? await decryptText(content, await passphraseFor(context, path), path) : content;
+  try {
+    return await parseKey(text.replace(/\n$/, ''));
+  } catch (error) {
+    if (error instanceof CoreError) throw new CoreError(error.code, `${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function parseKey(text: string): Promise<PrivateKey> {
+  try {
+    return parsePrivateKey(text);
+  } catch (error) {
+    if (!(error instanceof CoreError) || error.code !== 'key-type') throw error;
+    return parsePrivateKey(text, { schemes: await mlDsaSchemes() });
+  }
+}

@@ -1,0 +1,75 @@
+import type { Writable } from 'node:stream';
+import { fileError } from './errors.ts';
+import { printable } from './text.ts';
+
+/** A stream that may be a terminal. */
+export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
+const FLUSH_SIZE = 64 * 1024;
+
+/**
+ * Where a command's words go: results to standard output, everything else to standard error.
+ *
+ * A reader that goes away, as `head` does, is no failure: what follows is dropped, and `closed` tells commands that only
+ * print to stop.
+ */
+export class Output {
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  #pending = '';
+  #closed = false;
+
+  constructor(stdout: OutputStream, stderr: OutputStream) {
+    this.stdout = stdout;
+    this.stderr = stderr;
+    // Without a listener the process would die of what `write` reports anyway.
+    stdout.on('error', () => {});
+    stderr.on('error', () => {});
+  }
+
+  /** Nobody reads standard output any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Text of a result. It may be kept until {@link flush}. */
+  async text(text: string): Promise<void> {
+    this.#pending += text;
+    if (this.#pending.length >= FLUSH_SIZE) await this.flush();
+  }
+
+  /** One object of a result, on a line of its own. */
+  async json(value: unknown): Promise<void> {
+    await this.text(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Bytes of a result, as they are. */
+  async bytes(bytes: Uint8Array): Promise<void> {
+    await this.flush();
+    await this.#write(bytes);
+  }
+
+  /** Hands all text to standard output. */
+  async flush(): Promise<void> {
+    const text = this.#pending;
+    this.#pending = '';
+    if (text !== '') await this.#write(text);
+  }
+
+  /** A line about what happens, on standard error. */
+  note(message: string): void {
+    this.stderr.write(`vitrine: ${printable(message, { multiline: true })}\n`);
+  }
+
+  async #write(chunk: string | Uint8Array): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve, reject) => {
+      this.stdout.write(chunk, (error) => {
+        const code = (error as NodeJS.ErrnoException | null | undefined)?.code;
+        if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') this.#closed = true;
+        else if (error) return reject(fileError('standard output', error));
+        resolve();
+      });
+    });
+  }
+}

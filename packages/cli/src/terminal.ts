@@ -1,0 +1,71 @@
+import { closeSync, openSync } from 'node:fs';
+import { ReadStream } from 'node:tty';
+import { CliError, interrupted } from './errors.ts';
+import type { OutputStream } from './output.ts';
+
+/** A person at a keyboard. */
+export interface Terminal {
+  /** Asks, and reads a line that is not shown. */
+  askSecret(prompt: string): Promise<string>;
+}
+
+/**
+ * The terminal that the process runs in. Standard input may be a pipe with entries, so the controlling terminal is asked
+ * then.
+ *
+ * @returns undefined if there is none
+ */
+export function openTerminal(stdin: ReadStream | NodeJS.ReadStream, stderr: OutputStream): Terminal | undefined {
+  if (stdin.isTTY) return { askSecret: (prompt) => askSecret(stdin, stderr, prompt) };
+  let fd: number;
+  try {
+    fd = openSync('/dev/tty', 'r+');
+  } catch {
+    // Whoever asked says what to do without a terminal.
+    return undefined;
+  }
+  closeSync(fd);
+  return {
+    askSecret: async (prompt) => {
+      const input = new ReadStream(openSync('/dev/tty', 'r+'));
+      try {
+        return await askSecret(input, stderr, prompt);
+      } finally {
+        input.destroy();
+      }
+    },
+  };
+}
+
+const BACKSPACE = new Set(['\b', '\u007f']);
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
+const CTRL_U = '\u0015';
+
+function askSecret(input: ReadStream | NodeJS.ReadStream, stderr: OutputStream, prompt: string): Promise<string> {
+  stderr.write(prompt);
+  input.setEncoding('utf8');
+  input.setRawMode(true);
+  input.resume();
+  return new Promise((resolve, reject) => {
+    let typed: string[] = [];
+    const finish = (settle: () => void): void => {
+      input.off('data', read);
+      input.setRawMode(false);
+      input.pause();
+      stderr.write('\n');
+      settle();
+    };
+    const read = (data: string): void => {
+      for (const character of data) {
+        if (character === '\r' || character === '\n') return finish(() => resolve(typed.join('')));
+        if (character === CTRL_C) return finish(() => reject(interrupted()));
+        if (character === CTRL_D) return finish(() => reject(new CliError('passphrase-missing', 'no passphrase was given')));
+        if (character === CTRL_U) typed = [];
+        else if (BACKSPACE.has(character)) typed.pop();
+        else typed.push(character);
+      }
+    };
+    input.on('data', read);
+  });
+}

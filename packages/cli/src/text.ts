@@ -1,0 +1,61 @@
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The text of UTF-8 bytes; undefined if they are not valid UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    // The answer to the question that was asked.
+    return undefined;
+  }
+}
+
+// Control and format characters, surrogates and private use, line and paragraph separators: a terminal may act on them, or
+// show another text than is there.
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** Text from outside, so that a terminal shows it and does not act on it. Newlines and tabs are kept where asked. */
+export function printable(text: string, { multiline = false }: { multiline?: boolean } = {}): string {
+  return text.replace(UNSAFE, (character) => {
+    if (multiline && (character === '\n' || character === '\t')) return character;
+    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+  });
+}
+
+/** Bytes as one line: their text where they are UTF-8, otherwise each unprintable one as `\xNN`. At most `width` wide. */
+export function preview(bytes: Uint8Array, width: number): string {
+  // A character is at most four bytes, and escapes only make it longer.
+  const start = bytes.subarray(0, 4 * width);
+  const text = decodeUtf8(bytes);
+  const line =
+    text === undefined
+      ? Array.from(start, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${hexByte(byte)}`)).join('')
+      : printable(text.slice(0, 4 * width));
+  const characters = Array.from(line);
+  return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : line;
+}
+
+/** Bytes as a dump: offset, sixteen bytes in hex, and what of them is printable. */
+export function hexDump(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const row = Array.from(bytes.subarray(at, at + 16));
+    const hex = row.map(hexByte).join(' ').padEnd(47);
+    const text = row.map((byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+    lines.push(`${at.toString(16).padStart(4, '0')}  ${hex}  ${text}\n`);
+  }
+  return lines.join('');
+}
+
+const hexByte = (byte: number): string => byte.toString(16).padStart(2, '0');
+
+/** Rows of a label and a value, the values under each other. */
+export function aligned(rows: readonly (readonly [label: string, value: string])[]): string {
+  const width = Math.max(...rows.map(([label]) => label.length));
+  return rows.map(([label, value]) => `${label.padEnd(width)}  ${value}\n`).join('');
+}
+
+/** A number with its noun. */
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`;
+}

@@ -1,0 +1,104 @@
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { equalBytes } from '../bytes/equal.ts';
+import { CoreError } from '../error.ts';
+import { openCheckpoint } from '../note/open-checkpoint.ts';
+import { formatTilePath, TILE_WIDTH, type Tile } from '../tile/tile.ts';
+import { writeFileDurably } from './durable-file.ts';
+import type { OnProgress } from './fsck.ts';
+import type { Log, LogCheckpoint } from './log.ts';
+
+/** Files written at once: enough to keep a disk busy while each waits for its fsync. */
+const PARALLEL = 16;
+
+/** What an export did. */
+export interface Exported {
+  /** Entries in the exported checkpoint's tree. */
+  readonly size: number;
+  /** Files that were written, and files that were there already. */
+  readonly written: number;
+  readonly kept: number;
+}
+
+/**
+ * Writes a log as a static directory that any file server can serve: https://c2sp.org/tlog-tiles.
+ *
+ * Each file appears whole or not at all, and the checkpoint comes last, so the directory can be served meanwhile and an
+ * export that was stopped goes on where it was. Tiles never change, so those that are there are kept.
+ *
+ * @throws CoreError `store-exists` if the directory has the checkpoint of another log or of another tree; `store-io`
+ */
+export async function exportTiles(
+  log: Log,
+  directory: string,
+  { onProgress }: { onProgress?: OnProgress } = {},
+): Promise<Exported> {
+  const checkpoint = log.checkpoint();
+  const { size } = checkpoint;
+  let written = 0;
+  let kept = 0;
+  try {
+    await mkdir(directory, { recursive: true });
+    await checkPrevious(log, directory, checkpoint);
+    const tiles = tilesOf(size);
+    const worker = async (): Promise<void> => {
+      for (const tile of tiles) {
+        const path = join(directory, formatTilePath(tile));
+        if (await isThere(path)) {
+          kept++;
+        } else {
+          await mkdir(dirname(path), { recursive: true });
+          await writeFileDurably(path, await log.tile(tile.level, tile.index, tile.width));
+          written++;
+        }
+        if (tile.level === 'entries') onProgress?.(Math.min(size, (tile.index + 1) * TILE_WIDTH), size);
+      }
+    };
+    await Promise.all(Array.from({ length: PARALLEL }, worker));
+    await writeFileDurably(join(directory, 'checkpoint'), checkpoint.note);
+  } catch (cause) {
+    if (cause instanceof CoreError) throw cause;
+    throw new CoreError('store-io', `${directory}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return { size, written, kept };
+}
+
+/** Every tile and bundle of a tree. One generator that several workers draw from. */
+function* tilesOf(size: number): Generator<Tile, void, undefined> {
+  for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
+    for (let index = 0; index * TILE_WIDTH < hashes; index++) {
+      const width = Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH);
+      yield { level, index, width };
+      if (level === 0) yield { level: 'entries', index, width };
+    }
+  }
+}
+
+/** What was exported before must be this log, and not ahead of it. */
+async function checkPrevious(log: Log, directory: string, { size }: LogCheckpoint): Promise<void> {
+  const note = await readFile(join(directory, 'checkpoint')).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (note === undefined) return;
+  let exported: { size: number; root: Uint8Array };
+  try {
+    exported = openCheckpoint(new Uint8Array(note), { origin: log.origin, keys: [log.key] }).checkpoint;
+  } catch (cause) {
+    throw new CoreError('store-exists', `${directory} holds something else than an export of ${log.origin}`, { cause });
+  }
+  const isPrefix =
+    exported.size <= size && equalBytes(exported.root, (await log.proveConsistency(exported.size, size)).oldRoot);
+  if (!isPrefix) {
+    throw new CoreError('store-exists', `${directory} holds an export of ${exported.size} entries that this log does not have`);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -2,7 +2,70 @@ export { formatBase64, parseBase64 } from './bytes/base64.ts';
 export { parseDecimal } from './bytes/decimal.ts';
 export { equalBytes } from './bytes/equal.ts';
 export { CoreError, type CoreErrorCode, ProofError } from './error.ts';
-export { appendLeaf, type CompactRange, EMPTY_RANGE, extendRange, type NewHashes, rangeRoot } from './tree/compact-range.ts';
+export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_SIZE,
+  parseAddCheckpoint,
+} from './note/add-checkpoint.ts';
+export { type Checkpoint, formatCheckpoint, parseCheckpoint } from './note/checkpoint.ts';
+export { type CosignRequest, cosign, cosignatureTime } from './note/cosignature.ts';
+export { type Cosigner, cosignerOf } from './note/cosigner.ts';
+export { ed25519Signer } from './note/ed25519.ts';
+export { formatPolicy } from './note/format-policy.ts';
+export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './note/key-type.ts';
+export { displayOctets } from './note/octets.ts';
+export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
+export type { OpenedNote, VerifiedSignatures } from './note/open-note.ts';
+export { parsePolicy } from './note/parse-policy.ts';
+export {
+  MAX_POLICY_SIZE,
+  NO_QUORUM,
+  type Policy,
+  type PolicyGroup,
+  type PolicyLog,
+  type PolicyWitness,
+} from './note/policy.ts';
+export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
+export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
+export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
+export { addSignatures, formatSignedNote, parseSignedNote, type SignedNote } from './note/signed-note.ts';
+export type { Signer } from './note/signer.ts';
+export {
+  formatTlogProof,
+  MAX_TLOG_PROOF_SIZE,
+  parseTlogProof,
+  type TlogProof,
+  type VerifyTlogProofOptions,
+  verifyTlogProof,
+} from './note/tlog-proof.ts';
+export { type VerifiedCheckpoint, verifyCheckpoint, type WitnessCosignature } from './note/verify-checkpoint.ts';
+export { formatKeyId, formatVkey, parseVkey, type VerifierKey } from './note/vkey.ts';
+export {
+  checkEntry,
+  ENTRY_PREFIX_SIZE,
+  formatBundle,
+  MAX_BUNDLE_SIZE,
+  parseBundle,
+} from './tile/entry-bundle.ts';
+export {
+  formatTilePath,
+  parseTilePath,
+  partialTiles,
+  TILE_HEIGHT,
+  TILE_WIDTH,
+  type Tile,
+  tileWidth,
+} from './tile/tile.ts';
+export { type FetchTile, type TileCache, TileReader } from './tile/tile-reader.ts';
+export {
+  appendLeaf,
+  type CompactRange,
+  EMPTY_RANGE,
+  extendRange,
+  type NewHashes,
+  rangeRoot,
+} from './tree/compact-range.ts';
 export { EMPTY_ROOT, HASH_SIZE, leafHash, MAX_ENTRY_SIZE, nodeHash } from './tree/hash.ts';
 export type { HashReader, Node } from './tree/hash-reader.ts';
 export { type Interval, isSubtree, treeRoot } from './tree/interval.ts';
@@ -19,12 +82,3 @@ export {
   verifySubtreeInclusion,
 } from './tree/proof.ts';
 export { proveConsistency, proveInclusion, proveSubtreeConsistency, proveSubtreeInclusion } from './tree/prove.ts';
-export {
-  checkEntry,
-  ENTRY_PREFIX_SIZE,
-  formatBundle,
-  MAX_BUNDLE_SIZE,
-  parseBundle,
-} from './tile/entry-bundle.ts';
-export { formatTilePath, parseTilePath, partialTiles, TILE_HEIGHT, TILE_WIDTH, type Tile, tileWidth } from './tile/tile.ts';
-export { type FetchTile, type TileCache, TileReader } from './tile/tile-reader.ts';

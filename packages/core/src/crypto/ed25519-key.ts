@@ -1,11 +1,9 @@
-/** Bytes in an Ed25519 public key. RFC 8032, section 5.1.5. */
-export const ED25519_PUBLIC_KEY_SIZE = 32;
+// Bytes in a public key and in the seed (RFC 8032's private key) that a key pair is derived from: section 5.1.5.
+const ED25519_PUBLIC_KEY_SIZE = 32;
+const ED25519_SEED_SIZE = 32;
 
-/** Bytes in the seed that an Ed25519 key pair is derived from, RFC 8032's private key. */
-export const ED25519_SEED_SIZE = 32;
-
-/** Bytes in an Ed25519 signature: R, then S. RFC 8032, section 5.1.6. */
-export const ED25519_SIGNATURE_SIZE = 64;
+// Bytes in a signature: R, then S. Section 5.1.6.
+const ED25519_SIGNATURE_SIZE = 64;
 
 // The y coordinates of the eight points whose order divides the cofactor, little-endian in hex, in the order 4, 1, 2, 8,
 // 8. Both points with x = 0 are among them, so their encodings with a sign bit are covered too.
@@ -30,18 +28,27 @@ function isBelow(value: Uint8Array, bound: Uint8Array): boolean {
   return false;
 }
 
+/** The y of an encoded point, without the sign of x. */
+function yOf(point: Uint8Array): Uint8Array {
+  const y = point.slice();
+  y[31] = y[31]! & 0x7f;
+  return y;
+}
+
+const isSmallOrder = (y: Uint8Array): boolean => SMALL_ORDER_Y.some((small) => small.every((byte, i) => byte === y[i]));
+
 /**
- * The checks on a public key and a signature's S on which libraries differ, made before either of ours is asked, so that
- * the native and the portable path accept the same: the key is the canonical encoding of a y below p and not of a point
- * of small order, and S is below L. RFC 8032, sections 5.1.3 and 5.1.7. Whether the key is on the curve is left to the
- * library: all agree on that.
+ * The checks on which libraries, and versions of them, differ, made before either of ours is asked, so that the native
+ * and the portable path accept the same: the key is the canonical encoding of a y below p, neither the key nor R is a
+ * point of small order, and S is below L. RFC 8032, sections 5.1.3 and 5.1.7. Whether the key is on the curve is left to
+ * the library: all agree on that. (Node 20 and 22 take keys and an R of small order, Node 24 and later do not; no signer
+ * makes such an R. OpenSSL takes keys that are not canonical.)
  */
 export function isVerifiable(publicKey: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== ED25519_PUBLIC_KEY_SIZE || signature.length !== ED25519_SIGNATURE_SIZE) return false;
-  const y = Uint8Array.from(publicKey);
-  y[31] = y[31]! & 0x7f;
+  const y = yOf(publicKey);
   if (!isBelow(y, P)) return false;
-  if (SMALL_ORDER_Y.some((small) => small.every((byte, i) => byte === y[i]))) return false;
+  if (isSmallOrder(y) || isSmallOrder(yOf(signature.subarray(0, 32)))) return false;
   return isBelow(signature.subarray(32), L);
 }
 

@@ -36,4 +36,3 @@ export async function syncDirectory(directory: string): Promise<void> {
     await handle.close();
   }
 }
-

@@ -58,7 +58,9 @@ export async function exportTiles(
     await writeFileDurably(join(directory, 'checkpoint'), checkpoint.note);
   } catch (cause) {
     if (cause instanceof CoreError) throw cause;
-    throw new CoreError('store-io', `${directory}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CoreError('store-io', `${directory}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
   return { size, written, kept };
 }
@@ -90,7 +92,10 @@ async function checkPrevious(log: Log, directory: string, { size }: LogCheckpoin
   const isPrefix =
     exported.size <= size && equalBytes(exported.root, (await log.proveConsistency(exported.size, size)).oldRoot);
   if (!isPrefix) {
-    throw new CoreError('store-exists', `${directory} holds an export of ${exported.size} entries that this log does not have`);
+    throw new CoreError(
+      'store-exists',
+      `${directory} holds an export of ${exported.size} entries that this log does not have`,
+    );
   }
 }
 

@@ -52,7 +52,8 @@ export async function fsck(store: Store, { onProgress }: { onProgress?: OnProgre
   while (range.size < head.size) {
     const start = range.size;
     const leafHashes = await checkBundle(store, start, head.size);
-    for (let at = 0; at < leafHashes.length; at += HASH_SIZE) leaves.add(leafHashes.subarray(at, at + HASH_SIZE), start + at / HASH_SIZE);
+    for (let at = 0; at < leafHashes.length; at += HASH_SIZE)
+      leaves.add(leafHashes.subarray(at, at + HASH_SIZE), start + at / HASH_SIZE);
     // In parts that end where a checkpoint does, because its root passes by only once.
     const end = start + leafHashes.length / HASH_SIZE;
     const stops = [...new Set([...signed.map(({ size }) => size).filter((size) => size > start && size < end), end])];
@@ -65,7 +66,8 @@ export async function fsck(store: Store, { onProgress }: { onProgress?: OnProgre
     }
     onProgress?.(range.size, head.size);
   }
-  if (!equalBytes(rangeRoot(range), head.root)) throw corrupt(`the head has another root than the tree of its ${head.size} entries`);
+  if (!equalBytes(rangeRoot(range), head.root))
+    throw corrupt(`the head has another root than the tree of its ${head.size} entries`);
   await checkIndices(store, description.duplicates ? new Fingerprint() : leaves, head.size);
   return head;
 }
@@ -169,7 +171,8 @@ async function checkIndices(store: Store, expected: Fingerprint, size: number): 
     values.forEach((value, slot) => {
       const leaf = index * TILE_WIDTH + slot;
       if (value === undefined) throw corrupt(`entry ${leaf} cannot be found by its leaf hash`);
-      if (decodeIndex(value) !== leaf) throw corrupt(`entry ${leaf} is found at index ${decodeIndex(value)} by its leaf hash`);
+      if (decodeIndex(value) !== leaf)
+        throw corrupt(`entry ${leaf} is found at index ${decodeIndex(value)} by its leaf hash`);
     });
   }
   throw corrupt('the store can find leaf hashes that are not in the log');

@@ -1,6 +1,6 @@
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
-import { tileWidth, TILE_WIDTH } from '../tile/tile.ts';
+import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { LeafFilter } from './leaf-filter.ts';
 import { LeafTable } from './leaf-table.ts';
@@ -143,7 +143,10 @@ export class KnownLeaves {
     const width = tileWidth(0, tile, storedSize);
     const found = slot < width ? await this.#store.readTile(0, tile, slot + 1) : undefined;
     if (found === undefined || !equalBytes(found.subarray(slot * HASH_SIZE), leafHash)) {
-      throw new CoreError('log-corrupt', `the log finds an entry at index ${index}, where it is not: check it with fsck`);
+      throw new CoreError(
+        'log-corrupt',
+        `the log finds an entry at index ${index}, where it is not: check it with fsck`,
+      );
     }
   }
 }

@@ -92,7 +92,10 @@ export class LevelStore implements Store {
     // LevelDB would make a new, empty database if it found none.
     const current = await readFile(join(directory, 'db', 'CURRENT')).catch(() => undefined);
     if (current === undefined) {
-      throw new CoreError('store-corrupt', `${directory} is a log, but its database in ${join(directory, 'db')} is not there`);
+      throw new CoreError(
+        'store-corrupt',
+        `${directory} is a log, but its database in ${join(directory, 'db')} is not there`,
+      );
     }
     const db = await openDatabase(directory, false);
     try {
@@ -325,7 +328,8 @@ function translate(directory: string, cause: unknown): CoreError {
     return new CoreError('store-locked', `${directory} is open in another process, or already in this one`, { cause });
   }
   const detail = messages.at(-1) ?? String(cause);
-  if (codes.includes('LEVEL_CORRUPTION')) return new CoreError('store-corrupt', `${directory} is damaged: ${detail}`, { cause });
+  if (codes.includes('LEVEL_CORRUPTION'))
+    return new CoreError('store-corrupt', `${directory} is damaged: ${detail}`, { cause });
   return new CoreError('store-io', `${directory}: ${detail}`, { cause });
 }
 

@@ -13,7 +13,7 @@ import { EMPTY_ROOT, HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
 import { coveringNodes, foldHashes, treeRoot } from '../tree/interval.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
 import { proveConsistency, proveInclusion } from '../tree/prove.ts';
-import { AppendedBatch, type Appended } from './appended.ts';
+import { type Appended, AppendedBatch } from './appended.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import { decodeIndex, KnownLeaves, leafKey } from './known-leaves.ts';
 import { isReservedEntry } from './reserved-entry.ts';
@@ -54,7 +54,13 @@ export class Log implements AsyncDisposable {
   #publishing: Promise<void> | undefined;
   #closed = false;
 
-  private constructor(store: Store, description: LogDescription, key: VerifierKey, opened: Opened, signer: Signer | undefined) {
+  private constructor(
+    store: Store,
+    description: LogDescription,
+    key: VerifierKey,
+    opened: Opened,
+    signer: Signer | undefined,
+  ) {
     this.description = description;
     this.#store = store;
     this.#key = key;
@@ -178,7 +184,9 @@ export class Log implements AsyncDisposable {
    *
    * @throws CoreError as {@link append}
    */
-  async *appendAll(entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<AppendedBatch, void, undefined> {
+  async *appendAll(
+    entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ): AsyncGenerator<AppendedBatch, void, undefined> {
     const under: Promise<Sequenced>[] = [];
     let failed: { error: unknown } | undefined;
     const source = chunks(entries, (entry) => this.#checkAppendable(entry));
@@ -239,7 +247,8 @@ export class Log implements AsyncDisposable {
       const tile = await this.#store.readTile(0, index, width);
       for (let slot = at % TILE_WIDTH; slot < width; slot++, at++) {
         const entry = bundle[slot]!;
-        if (!equalBytes(hashLeaf(entry), tile.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE))) throw corruptEntry(at);
+        if (!equalBytes(hashLeaf(entry), tile.subarray(slot * HASH_SIZE, (slot + 1) * HASH_SIZE)))
+          throw corruptEntry(at);
         yield entry;
       }
     }
@@ -250,7 +259,7 @@ export class Log implements AsyncDisposable {
     this.#checkOpen();
     this.#checkIndex(index, this.size);
     const slot = index % TILE_WIDTH;
-    return (await this.#reader.tile(0, Math.floor(index / TILE_WIDTH), slot + 1)).hash(slot).slice();
+    return new Uint8Array((await this.#reader.tile(0, Math.floor(index / TILE_WIDTH), slot + 1)).hash(slot));
   }
 
   /**
@@ -295,7 +304,13 @@ export class Log implements AsyncDisposable {
   async proveConsistency(oldSize: number, newSize: number = this.checkpoint().size): Promise<Consistency> {
     this.#checkSize(newSize);
     const proof = await proveConsistency(oldSize, newSize, this.#reader);
-    const consistency = { oldSize, newSize, oldRoot: await this.#rootAt(oldSize), newRoot: await this.#rootAt(newSize), proof };
+    const consistency = {
+      oldSize,
+      newSize,
+      oldRoot: await this.#rootAt(oldSize),
+      newRoot: await this.#rootAt(newSize),
+      proof,
+    };
     return checked(consistency, verifyConsistency);
   }
 
@@ -380,7 +395,7 @@ export class Log implements AsyncDisposable {
   }
 
   async #rootAt(size: number): Promise<Uint8Array> {
-    return size === this.size ? this.root : treeRoot(size, this.#reader);
+    return size === this.size ? this.root.slice() : treeRoot(size, this.#reader);
   }
 
   async #scanFor(leafHash: Uint8Array): Promise<number | undefined> {
@@ -496,7 +511,10 @@ function checkSigner(signer: Signer, key: VerifierKey): void {
 
 function requireRoot({ size, root }: Head, computed: Uint8Array): void {
   if (!equalBytes(root, size === 0 ? EMPTY_ROOT : computed)) {
-    throw new CoreError('log-corrupt', `the stored tiles do not give the root of the tree of ${size} entries: check the log with fsck`);
+    throw new CoreError(
+      'log-corrupt',
+      `the stored tiles do not give the root of the tree of ${size} entries: check the log with fsck`,
+    );
   }
 }
 
@@ -510,7 +528,9 @@ function checked<T>(claim: T, verify: (claim: T) => void): T {
     verify(claim);
   } catch (cause) {
     if (cause instanceof ProofError) {
-      throw new CoreError('log-corrupt', 'the stored tree does not prove its own root: check the log with fsck', { cause });
+      throw new CoreError('log-corrupt', 'the stored tree does not prove its own root: check the log with fsck', {
+        cause,
+      });
     }
     throw cause;
   }

@@ -20,7 +20,8 @@ export function isReservedEntry(entry: Uint8Array): boolean {
   if (!bytes.includes('index') || !bytes.includes('type')) return false;
   let value: unknown;
   try {
-    value = decoder.decode(entry);
+    // Not the caller's array itself, which cbor-x would leave a property on.
+    value = decoder.decode(bytes);
   } catch {
     return false;
   }

@@ -152,7 +152,9 @@ export class Sequencer {
   }
 
   async #prepare(requests: readonly Request[]): Promise<Prepared> {
-    const all = EntryBatch.of(requests.length === 1 ? requests[0]!.entries : requests.flatMap(({ entries }) => entries));
+    const all = EntryBatch.of(
+      requests.length === 1 ? requests[0]!.entries : requests.flatMap(({ entries }) => entries),
+    );
     const before = this.#range;
     const { knownLeaves } = this.#host;
     let indices: number[];

@@ -24,7 +24,8 @@ export class StoreReader implements HashReader {
       const { level, index } = tileOfNode(node);
       const slots = 2 ** (node.level - TILE_HEIGHT * level);
       const width = ((node.index * slots) % TILE_WIDTH) + slots;
-      hashes.push((await this.tile(level, index, width)).node(node));
+      // A copy, because proofs leave the log and tiles stay.
+      hashes.push((await this.tile(level, index, width)).node(node).slice());
     }
     return hashes;
   }

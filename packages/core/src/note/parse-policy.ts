@@ -17,6 +17,9 @@ import { type PolicyLine, policyLines } from './policy-line.ts';
 import { decodeUtf8, quote } from './text.ts';
 import { parseVkey, type VerifierKey } from './vkey.ts';
 
+// Characters of a name in an error message.
+const MAX_SHOWN = 80;
+
 /** What the lines so far have defined. */
 interface Draft {
   readonly logs: PolicyLog[];
@@ -54,6 +57,8 @@ export function parsePolicy(bytes: Uint8Array): Policy {
   return { logs, witnesses, groups, quorum };
 }
 
+const show = (octets: string): string => `"${displayOctets(octets.slice(0, MAX_SHOWN))}"`;
+
 const refuse = (message: string, cause?: unknown): CoreError => new CoreError('policy-malformed', message, { cause });
 
 const READERS: ReadonlyMap<string, (draft: Draft, items: readonly string[]) => void> = new Map([
@@ -66,7 +71,7 @@ const READERS: ReadonlyMap<string, (draft: Draft, items: readonly string[]) => v
 function readLine(draft: Draft, { items: [keyword = '', ...items] }: PolicyLine): void {
   const read = READERS.get(keyword);
   if (read === undefined) {
-    throw refuse(`expected log, witness, group or quorum, found "${displayOctets(keyword.slice(0, 40))}"`);
+    throw refuse(`expected log, witness, group or quorum, found ${show(keyword)}`);
   }
   read(draft, items);
 }
@@ -98,7 +103,7 @@ function readGroup(draft: Draft, [name, k, ...members]: readonly string[]): void
   for (const member of members) {
     if (member === NO_QUORUM) throw refuse(`"${NO_QUORUM}" cannot be a group member`);
     checkDefined(draft, member);
-    if (draft.members.has(member)) throw refuse(`"${displayOctets(member)}" is a group member already`);
+    if (draft.members.has(member)) throw refuse(`${show(member)} is a group member already`);
     draft.members.add(member);
   }
   const threshold = readThreshold(k, members.length);
@@ -136,12 +141,12 @@ function checkDuplicate(entries: readonly { key: VerifierKey }[], { publicKey }:
 
 function define({ names }: Draft, name: string): void {
   if (name === NO_QUORUM) throw refuse(`"${NO_QUORUM}" is predefined`);
-  if (names.has(name)) throw refuse(`"${displayOctets(name)}" is defined already`);
+  if (names.has(name)) throw refuse(`${show(name)} is defined already`);
   names.add(name);
 }
 
 function checkDefined({ names }: Draft, name: string): void {
-  if (!names.has(name)) throw refuse(`"${displayOctets(name)}" is not defined on an earlier line`);
+  if (!names.has(name)) throw refuse(`${show(name)} is not defined on an earlier line`);
 }
 
 function checkLimit(entries: readonly unknown[], what: string): void {

@@ -17,7 +17,10 @@ export function checkEntry(entry: Uint8Array): void {
   if (!(entry instanceof Uint8Array)) throw new TypeError('an entry must be a Uint8Array');
   if (entry.length === 0) throw new CoreError('entry-empty', 'an entry must have at least one byte');
   if (entry.length > MAX_ENTRY_SIZE) {
-    throw new CoreError('entry-too-large', `an entry has at most ${MAX_ENTRY_SIZE} bytes, this one has ${entry.length}`);
+    throw new CoreError(
+      'entry-too-large',
+      `an entry has at most ${MAX_ENTRY_SIZE} bytes, this one has ${entry.length}`,
+    );
   }
 }
 

@@ -38,7 +38,12 @@ export class TileReader implements HashReader {
   #edge: Promise<Map<number, TileHashes>> | undefined;
 
   /** @param size and root: those of one verified checkpoint */
-  constructor({ size, root, fetchTile, cache }: { size: number; root: Uint8Array; fetchTile: FetchTile; cache?: TileCache }) {
+  constructor({
+    size,
+    root,
+    fetchTile,
+    cache,
+  }: { size: number; root: Uint8Array; fetchTile: FetchTile; cache?: TileCache }) {
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`size must be a safe integer, not ${size}`);
     if (root.length !== HASH_SIZE) throw new RangeError(`root must be ${HASH_SIZE} bytes`);
     this.size = size;
@@ -87,9 +92,9 @@ export class TileReader implements HashReader {
 
   async #fetchBundle(index: number, width: number): Promise<Uint8Array[]> {
     const partial = await this.#fetchBounded({ level: 'entries', index, width }, MAX_BUNDLE_SIZE);
-    if (partial !== undefined) return parseBundle(partial.slice(), width);
+    if (partial !== undefined) return parseBundle(new Uint8Array(partial), width);
     const full = await this.#fetchFull({ level: 'entries', index, width }, MAX_BUNDLE_SIZE);
-    return parseBundle(full.slice(), TILE_WIDTH).slice(0, width);
+    return parseBundle(new Uint8Array(full), TILE_WIDTH).slice(0, width);
   }
 
   /** A tile that was authenticated against the one above it, and so on up to the root. */
@@ -148,12 +153,14 @@ export class TileReader implements HashReader {
       throw new CoreError(
         'tile-mismatch',
         tiles.length === 0
-          ? 'the root of the empty tree is not the checkpoint\'s'
+          ? "the root of the empty tree is not the checkpoint's"
           : `${paths} do not hash to the checkpoint's root: at least one of them is not of this tree`,
       );
     }
     await Promise.all(
-      fetched.map(({ tile, bytes, fromCache }) => (fromCache ? undefined : this.#cache?.set(formatTilePath(tile), bytes))),
+      fetched.map(({ tile, bytes, fromCache }) =>
+        fromCache ? undefined : this.#cache?.set(formatTilePath(tile), bytes),
+      ),
     );
     return new Map(fetched.map(({ tile, bytes }) => [tile.level as number, new TileHashes(bytes)]));
   }
@@ -161,7 +168,9 @@ export class TileReader implements HashReader {
   #isEdge(fetched: readonly { tile: Tile; bytes: Uint8Array }[]): boolean {
     if (fetched.length === 0) return equalBytes(this.root, EMPTY_ROOT);
     const tiles = new Map(fetched.map(({ tile, bytes }) => [tile.level, new TileHashes(bytes)]));
-    const hashes = coveringNodes({ start: 0, end: this.size }).map((node) => tiles.get(tileOfNode(node).level)!.node(node));
+    const hashes = coveringNodes({ start: 0, end: this.size }).map((node) =>
+      tiles.get(tileOfNode(node).level)!.node(node),
+    );
     return equalBytes(foldHashes(hashes), this.root);
   }
 
@@ -175,14 +184,13 @@ export class TileReader implements HashReader {
     if (bytes.length !== expected) {
       throw new CoreError('tile-malformed', `${formatTilePath(tile)} has ${bytes.length} bytes instead of ${expected}`);
     }
-    // A copy: whoever fetched must not be able to change what was authenticated.
-    return { tile, bytes: bytes.slice(0, length), fromCache: false };
+    // A copy, which slice() of a Buffer is not: whoever fetched must not be able to change what was authenticated.
+    return { tile, bytes: new Uint8Array(bytes.subarray(0, length)), fromCache: false };
   }
 
   /** Logs may delete a partial tile once the full one exists. https://c2sp.org/tlog-tiles#partial-tiles */
   async #fetchFull(tile: Tile, limit: number): Promise<Uint8Array> {
-    const full =
-      tile.width < TILE_WIDTH ? await this.#fetchBounded({ ...tile, width: TILE_WIDTH }, limit) : undefined;
+    const full = tile.width < TILE_WIDTH ? await this.#fetchBounded({ ...tile, width: TILE_WIDTH }, limit) : undefined;
     if (full === undefined) throw new CoreError('tile-missing', `the log does not have ${formatTilePath(tile)}`);
     return full;
   }

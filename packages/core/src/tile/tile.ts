@@ -72,7 +72,10 @@ export function parseTilePath(path: string): Tile {
     const width = match[3] === undefined ? TILE_WIDTH : Number(match[3]);
     const tile = { level, index, width };
     const inRange =
-      (level === 'entries' || level <= MAX_TILE_LEVEL) && Number.isSafeInteger(index) && width >= 1 && width <= TILE_WIDTH;
+      (level === 'entries' || level <= MAX_TILE_LEVEL) &&
+      Number.isSafeInteger(index) &&
+      width >= 1 &&
+      width <= TILE_WIDTH;
     // Leading zeroes, needless groups and a `.p/256` are other spellings of one tile: only one is taken.
     if (inRange && formatTilePath(tile) === path) return tile;
   }

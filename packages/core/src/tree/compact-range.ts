@@ -40,7 +40,9 @@ export function extendRange(range: CompactRange, leafHashes: Uint8Array): { rang
   if (leafHashes.length % HASH_SIZE !== 0) throw new RangeError('leafHashes must hold whole hashes');
   const size = range.size + leafHashes.length / HASH_SIZE;
   if (!Number.isSafeInteger(size)) throw new RangeError('a tree has at most 2^53 - 1 leaves');
-  const pending = new Map(coveringNodes({ start: 0, end: range.size }).map(({ level }, i) => [level, range.hashes[i]!]));
+  const pending = new Map(
+    coveringNodes({ start: 0, end: range.size }).map(({ level }, i) => [level, range.hashes[i]!]),
+  );
 
   const levels: NewHashes[] = [];
   const edge: Uint8Array[] = [];
@@ -59,7 +61,7 @@ export function extendRange(range: CompactRange, leafHashes: Uint8Array): { rang
       row.set(hashes, HASH_SIZE);
     }
     const rowCount = row.length / HASH_SIZE;
-    if (rowCount % 2 === 1) edge.push(row.slice((rowCount - 1) * HASH_SIZE));
+    if (rowCount % 2 === 1) edge.push(new Uint8Array(row.subarray((rowCount - 1) * HASH_SIZE)));
     const parents = new Uint8Array(Math.floor(rowCount / 2) * HASH_SIZE);
     for (let at = 0; at < parents.length; at += HASH_SIZE) nodeHashInto(row, 2 * at, parents, at);
     hashes = parents;

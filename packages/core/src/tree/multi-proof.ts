@@ -163,7 +163,8 @@ export function verifyMulti({ size, root, leaves, oldTrees, proof }: MultiProofC
     (part, left, right) => keep(part, nodeHash(left, right)),
   );
   if (used < proof.length) throw new ProofError('proof-length', `the proof has ${proof.length - used} hashes too many`);
-  if (!equalBytes(computed, root)) throw new ProofError('proof-mismatch', `the proof leads to another root of ${size} leaves`);
+  if (!equalBytes(computed, root))
+    throw new ProofError('proof-mismatch', `the proof leads to another root of ${size} leaves`);
   oldSizes.forEach((oldSize, i) => {
     // The earlier tree of the same size is the tree itself, and need not be a perfect one.
     const oldRoot = oldSize === size ? computed : foldHashes(covers[i]!.map((name) => wanted.get(name)!));

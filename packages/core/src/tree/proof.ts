@@ -188,8 +188,12 @@ function tooShort(proof: readonly Uint8Array[]): ProofError {
   return new ProofError('proof-length', `the proof ends before the root, after ${proof.length} hashes`);
 }
 
-const hex = (hash: Uint8Array): string => Array.from(hash.subarray(0, 8), (b) => b.toString(16).padStart(2, '0')).join('');
+const hex = (hash: Uint8Array): string =>
+  Array.from(hash.subarray(0, 8), (b) => b.toString(16).padStart(2, '0')).join('');
 
 function mismatch(what: string, expected: Uint8Array, found: Uint8Array): ProofError {
-  return new ProofError('proof-mismatch', `the proof leads to another hash than ${what}: expected ${hex(expected)}…, found ${hex(found)}…`);
+  return new ProofError(
+    'proof-mismatch',
+    `the proof leads to another hash than ${what}: expected ${hex(expected)}…, found ${hex(found)}…`,
+  );
 }

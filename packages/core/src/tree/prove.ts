@@ -60,7 +60,11 @@ export async function proveConsistency(oldSize: number, newSize: number, reader:
  *
  * @throws ProofError `proof-range` if `[start, end)` is no subtree or `index` is not in it
  */
-export async function proveSubtreeInclusion(index: number, subtree: Interval, reader: HashReader): Promise<Uint8Array[]> {
+export async function proveSubtreeInclusion(
+  index: number,
+  subtree: Interval,
+  reader: HashReader,
+): Promise<Uint8Array[]> {
   const { start, end } = subtree;
   checkSize(index, 'index');
   if (!isSubtree(subtree) || index < start || index >= end) {
@@ -78,10 +82,17 @@ export async function proveSubtreeInclusion(index: number, subtree: Interval, re
  *
  * @throws ProofError `proof-range` if `[start, end)` is no subtree of a tree of that size
  */
-export async function proveSubtreeConsistency(subtree: Interval, size: number, reader: HashReader): Promise<Uint8Array[]> {
+export async function proveSubtreeConsistency(
+  subtree: Interval,
+  size: number,
+  reader: HashReader,
+): Promise<Uint8Array[]> {
   checkSize(size, 'size');
   if (!isSubtree(subtree) || subtree.end > size) {
-    throw new ProofError('proof-range', `[${subtree.start}, ${subtree.end}) is not a subtree of a tree of ${size} leaves`);
+    throw new ProofError(
+      'proof-range',
+      `[${subtree.start}, ${subtree.end}) is not a subtree of a tree of ${size} leaves`,
+    );
   }
   return intervalHashes(subtreeProofIntervals(subtree.start, subtree.end, size), reader);
 }

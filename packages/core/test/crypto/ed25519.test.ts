@@ -1,4 +1,3 @@
-import { createPublicKey, verify as opensslVerify } from 'node:crypto';
 import { etc, hash, verify as nobleVerify, Point } from '@noble/ed25519';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -159,32 +158,24 @@ describe('keys and signatures with a component of small order', () => {
     for (let j = 0; j < 8; j++) {
       it(`are accepted exactly if the equation without the cofactor holds: A + ${i}T, R + ${j}T`, () => {
         // [S]B - [k]A is rB - [k i]T8, and is compared with rB + [j]T8.
-        const seen = new Set<boolean>();
         for (let n = 0; n < 24; n++) {
           const message = utf8(`message ${n}`);
           const { key, signature, k } = sign(i, j, message);
           const holds = (k * BigInt(i) + BigInt(j)) % 8n === 0n;
           expect(cofactored(key, message, signature)).toBe(true);
           expect(bothVerify(key, message, signature)).toBe(holds);
-          seen.add(holds);
         }
-        if (i === 0) expect([...seen]).toEqual([j === 0]);
-        else if (i % 2 === 1 || j % 2 === 0) expect(seen.has(false)).toBe(true);
       });
     }
   }
 
-  it('include mixed-order keys with good signatures', () => {
-    let accepted = 0;
-    for (let n = 0; n < 64; n++) {
+  it('include mixed-order keys with good signatures and with bad ones', () => {
+    const answers = Array.from({ length: 64 }, (_, n) => {
       const message = utf8(`message ${n}`);
-      const { key, signature, k } = sign(1, 0, message);
-      if (k % 8n === 0n) {
-        expect(bothVerify(key, message, signature)).toBe(true);
-        accepted++;
-      }
-    }
-    expect(accepted).toBeGreaterThan(0);
+      const { key, signature } = sign(1, 0, message);
+      return bothVerify(key, message, signature);
+    });
+    expect(new Set(answers)).toEqual(new Set([true, false]));
   });
 });
 
@@ -215,9 +206,27 @@ describe('keys of small order', () => {
         const signature = etc.concatBytes(R, s);
         expect(cofactored(key, message, signature)).toBe(true);
         expect(bothVerify(key, message, signature)).toBe(false);
-        const jwk = { kty: 'OKP', crv: 'Ed25519', x: Buffer.from(key).toString('base64url') };
-        const raw = opensslVerify(null, message, createPublicKey({ key: jwk, format: 'jwk' }), signature);
-        expect(raw, 'OpenSSL by itself accepts it').toBe(true);
+      }
+      expect(forged).toBeGreaterThan(0);
+    });
+  }
+});
+
+describe('signatures with an R of small order', () => {
+  for (let j = 0; j < 8; j++) {
+    it(`are refused though the equation holds: ${j}T`, () => {
+      const a = 77n;
+      const key = multiply(Point.BASE, a).add(T8).toBytes();
+      const R = torsion[j]!.toBytes();
+      let forged = 0;
+      for (let n = 0; n < 64; n++) {
+        const message = utf8(`message ${n}`);
+        const k = challenge(R, key, message);
+        if ((k + BigInt(j)) % 8n !== 0n) continue;
+        forged++;
+        const signature = etc.concatBytes(R, toBytes((k * a) % L));
+        expect(cofactored(key, message, signature)).toBe(true);
+        expect(bothVerify(key, message, signature)).toBe(false);
       }
       expect(forged).toBeGreaterThan(0);
     });
@@ -226,7 +235,7 @@ describe('keys of small order', () => {
 
 describe('encodings that are not canonical', () => {
   it('of a key, y from p to 2^255 - 1, are refused', () => {
-    const signature = new Uint8Array(64);
+    const signature = etc.concatBytes(toBytes(3n), toBytes(0n));
     for (let y = P; y < 1n << 255n; y++) {
       for (const bit of [0, 0x80]) {
         const key = toBytes(y);
@@ -238,15 +247,14 @@ describe('encodings that are not canonical', () => {
     expect(isVerifiable(toBytes(P - 2n), signature)).toBe(true);
   });
 
-  it('of R are refused, the canonical one of the same point is accepted', () => {
+  it('of R are refused', () => {
     const a = 77n;
     const key = multiply(Point.BASE, a).toBytes();
     const message = utf8('R is the identity');
-    const signWith = (R: Uint8Array): Uint8Array => etc.concatBytes(R, toBytes((challenge(R, key, message) * a) % L));
-    expect(bothVerify(key, message, signWith(toBytes(1n)))).toBe(true);
     for (const R of [toBytes(P + 1n), toBytes(1n + (1n << 255n)), toBytes(P + 1n + (1n << 255n))]) {
-      expect(cofactored(key, message, signWith(R))).toBe(true);
-      expect(bothVerify(key, message, signWith(R))).toBe(false);
+      const signature = etc.concatBytes(R, toBytes((challenge(R, key, message) * a) % L));
+      expect(cofactored(key, message, signature)).toBe(true);
+      expect(bothVerify(key, message, signature)).toBe(false);
     }
   });
 
@@ -267,7 +275,7 @@ describe('encodings that are not canonical', () => {
       expect(isVerifiable(hex(key), forged)).toBe(false);
       expect(bothVerify(hex(key), hex(''), forged)).toBe(false);
     }
-    expect(isVerifiable(hex(key), etc.concatBytes(new Uint8Array(32), toBytes(L - 1n)))).toBe(true);
+    expect(isVerifiable(hex(key), etc.concatBytes(toBytes(3n), toBytes(L - 1n)))).toBe(true);
   });
 });
 
@@ -283,7 +291,7 @@ describe('keys that are not on the curve', () => {
       }
       if (onCurve) continue;
       off++;
-      const signature = etc.concatBytes(toBytes(1n), toBytes(0n));
+      const signature = etc.concatBytes(toBytes(3n), toBytes(0n));
       expect(bothVerify(toBytes(y), utf8('m'), signature)).toBe(false);
     }
     expect(off).toBeGreaterThan(10);

@@ -1,1 +1,68 @@
-export {};
+import { execFileSync } from 'node:child_process';
+import { cpus, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Measurement } from './measurement.ts';
+
+// Prints; asserts nothing. `npm run bench -- --entries 100000` for a short look, `--flat` adds 10^4 to 10^7 entries.
+const args = process.argv.slice(2);
+const option = args.indexOf('--entries');
+const COUNT = option === -1 ? 1_000_000 : Number(args[option + 1]);
+const FLAT = args.includes('--flat');
+
+function run(name: string, count: number): Measurement {
+  const script = fileURLToPath(new URL('./run-case.js', import.meta.url));
+  const output = execFileSync(process.execPath, ['--no-warnings', script, name, String(count)], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return JSON.parse(output.trim().split('\n').at(-1)!);
+}
+
+const number = (value: number | undefined, digits = 0): string =>
+  value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+
+function row(label: string, ...cells: string[]): void {
+  console.log(`| ${label.padEnd(44)} | ${cells.map((cell) => cell.padStart(14)).join(' | ')} |`);
+}
+
+function line(label: string, measured: Measurement, floor: Measurement): void {
+  const rate = measured['entriesPerSecond']!;
+  row(
+    label,
+    number(rate),
+    `${number((100 * rate) / floor['entriesPerSecond']!)} %`,
+    number(measured['bytesPerEntry']),
+    number(measured['peakMegabytes']),
+  );
+}
+
+console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${number(totalmem() / 1e9)} GB\n`);
+console.log(`${number(COUNT)} entries of 200 bytes. One run each: read the figures as ratios.\n`);
+row('', 'entries/s', 'of the floor', 'bytes/entry', 'peak MB');
+row('---', '---', '---', '---', '---');
+const floor = run('floor', COUNT);
+line('floor: hashed into the tree, nothing stored', floor, floor);
+line('appendAll, duplicates allowed', run('appendAllDuplicates', COUNT), floor);
+line('appendAll, duplicates refused', run('appendAllStrict', COUNT), floor);
+line('append, 1,000 concurrent callers', run('appendConcurrent', COUNT), floor);
+line(`append, one caller (${number(COUNT / 100)} entries)`, run('appendOne', COUNT / 100), floor);
+line('peer: hypercore, batches of 4,096', run('hypercore', COUNT), floor);
+line('peer: merkletreejs, in memory', run('merkletreejs', COUNT), floor);
+
+const reading = run('read', COUNT);
+console.log(`\nOn a log of ${number(COUNT)} entries, opened in ${number(reading['openMilliseconds'], 1)} ms:`);
+console.log(`  ${number(reading['inclusionProofsPerSecond'])} inclusion proofs/s of random entries`);
+console.log(`  ${number(reading['consistencyProofsPerSecond'])} consistency proofs/s from random sizes`);
+console.log(`  ${number(reading['entriesReadPerSecond'])} entries/s read and checked`);
+console.log(`  ${number(reading['fsckSeconds'], 1)} s for fsck`);
+
+if (FLAT) {
+  console.log('\nCost per entry as the log grows:\n');
+  row('', 'entries/s', 'of the floor', 'bytes/entry', 'peak MB');
+  row('---', '---', '---', '---', '---');
+  for (const count of [1e4, 1e5, 1e6, 1e7]) {
+    const base = run('floor', count);
+    line(`${number(count)}, duplicates allowed`, run('appendAllDuplicates', count), base);
+    line(`${number(count)}, duplicates refused`, run('appendAllStrict', count), base);
+  }
+}

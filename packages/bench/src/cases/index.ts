@@ -1,0 +1,17 @@
+import type { Case } from '../measurement.ts';
+import { appendAllDuplicates, appendAllStrict } from './append-all.ts';
+import { appendConcurrent, appendOne } from './append-concurrent.ts';
+import { floor } from './floor.ts';
+import { read } from './read.ts';
+
+/** All cases by name. The peers are loaded only where they run. */
+export const CASES: Readonly<Record<string, Case>> = {
+  floor,
+  appendAllDuplicates,
+  appendAllStrict,
+  appendConcurrent,
+  appendOne,
+  read,
+  hypercore: async (count) => (await import('./peers.ts')).hypercore(count),
+  merkletreejs: async (count) => (await import('./peers.ts')).merkletreejs(count),
+};

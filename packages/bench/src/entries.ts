@@ -1,5 +1,5 @@
 /** Bytes in each entry. */
-export const ENTRY_SIZE = 200;
+const ENTRY_SIZE = 200;
 
 /** Entries made at once: a producer that reads a file or a socket makes views of a buffer as well. */
 const CHUNK = 256;

@@ -26,7 +26,7 @@ export async function writeFileDurably(path: string, bytes: Uint8Array, mode = 0
 }
 
 /** Makes the names in a directory survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
+async function syncDirectory(directory: string): Promise<void> {
   // Windows cannot open directories, and does not need to.
   if (process.platform === 'win32') return;
   const handle = await open(directory, 'r');

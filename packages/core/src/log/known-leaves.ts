@@ -85,7 +85,8 @@ export class KnownLeaves {
     for (let j = 0; j < asked.length; j++) {
       if (values[j] === undefined) continue;
       const index = decodeIndex(values[j]!);
-      await this.#checkIndex(hashAt(asked[j]!), index, storedSize);
+      // Not below `storedSize`: a commit may have become durable meanwhile.
+      await this.#checkIndex(hashAt(asked[j]!), index, size);
       indices[asked[j]!] = index;
     }
 
@@ -137,10 +138,10 @@ export class KnownLeaves {
   }
 
   /** An index that is wrong would be a lie to whoever appends the entry again. */
-  async #checkIndex(leafHash: Uint8Array, index: number, storedSize: number): Promise<void> {
+  async #checkIndex(leafHash: Uint8Array, index: number, size: number): Promise<void> {
     const tile = Math.floor(index / TILE_WIDTH);
     const slot = index % TILE_WIDTH;
-    const width = tileWidth(0, tile, storedSize);
+    const width = tileWidth(0, tile, size);
     const found = slot < width ? await this.#store.readTile(0, tile, slot + 1) : undefined;
     if (found === undefined || !equalBytes(found.subarray(slot * HASH_SIZE), leafHash)) {
       throw new CoreError(

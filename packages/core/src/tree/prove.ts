@@ -7,7 +7,7 @@ import { checkSize, type Interval, intervalHashes, isSubtree, splitPoint } from 
  * its order. Every proof of an RFC 6962 tree is one of these: inclusion is the subtree of one leaf, consistency the
  * subtree that starts at 0. SUBTREE_PROOF of draft-ietf-plants-merkle-tree-certs, section 4.4.1.
  */
-export function subtreeProofIntervals(start: number, end: number, size: number): Interval[] {
+function subtreeProofIntervals(start: number, end: number, size: number): Interval[] {
   if (start === end) return [];
   // From the root down to the subtree; a proof goes up.
   const down: Interval[] = [];

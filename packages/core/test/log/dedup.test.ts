@@ -1,7 +1,8 @@
 import { Latch, MemoryStore, ReferenceTree, SeededRandom } from '@vitrine/testkit';
 import { describe, expect, test } from 'vitest';
 import { fsck } from '../../src/log/fsck.ts';
-import { MAX_COMMIT_ENTRIES } from '../../src/log/sequencer.ts';
+import type { Log } from '../../src/log/log.ts';
+import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '../../src/log/sequencer.ts';
 import { leafHash } from '../../src/tree/hash.ts';
 import { collect, createLog, entriesOf, entryOf, expectLog, openLog, utf8 } from './fixtures.ts';
 
@@ -57,61 +58,69 @@ describe('an entry that the log has already', () => {
     await expectLog(log, entriesOf(2));
   });
 
-  test('is found in a full commit that is being prepared while another one is written', async () => {
-    const { store, log } = await createLog();
-    const latch = new Latch();
-    store.plan('commit', { before: latch });
-    const first = log.append(entryOf(0));
-    await latch.reached;
-    // As many as fill a commit, each of them known or new: it is looked up before the first one is durable.
-    const full = Array.from({ length: MAX_COMMIT_ENTRIES }, (_, i) => entryOf(i % 3));
-    const appending = indicesOf(log.appendAll([...full, ...full, entryOf(3)]));
-    for (let i = 0; i < 10; i++) await new Promise(setImmediate);
-    latch.open();
-    await first;
-    const expected = full.map((_, i) => i % 3);
-    expect(await appending).toEqual([...expected, ...expected, 3]);
-    await expectLog(log, entriesOf(4));
-  });
+  // Two full commits at once: the second is prepared while the first is being written.
+  describe('in a commit before it that is not durable yet', () => {
+    const full = entriesOf(MAX_COMMIT_ENTRIES, 10);
+    const appendEach = (log: Log, entries: readonly Uint8Array[]): Promise<number[]> =>
+      Promise.all(entries.map(async (entry) => (await log.append(entry)).index));
 
-  test('is found although its commit becomes durable while the store is asked', async () => {
-    const { store, log } = await createLog();
-    const [committing, reading] = [new Latch(), new Latch()];
-    store.plan('commit', { before: committing });
-    const first = log.append(entryOf(0));
-    await committing.reached;
-    store.plan('readDerived', { before: reading });
-    const full = Array.from({ length: MAX_COMMIT_ENTRIES }, (_, i) => entryOf(i));
-    const appending = indicesOf(log.appendAll(full));
-    await reading.reached;
-    committing.open();
-    await first;
-    reading.open();
-    expect(await appending).toEqual(full.map((_, i) => i));
-    await expectLog(log, entriesOf(MAX_COMMIT_ENTRIES));
-  });
+    test('is found there', async () => {
+      const { store, log } = await createLog();
+      const latch = new Latch();
+      store.plan('commit', { before: latch });
+      const first = appendEach(log, full);
+      const second = appendEach(log, [...full.slice(1), entryOf(0)]);
+      await latch.reached;
+      for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+      expect(log.size).toBe(0);
+      latch.open();
+      expect(await first).toEqual(full.map((_, i) => i));
+      expect(await second).toEqual([...full.slice(1).map((_, i) => i + 1), full.length]);
+      await expectLog(log, [...full, entryOf(0)]);
+    });
 
-  test('is found although its commit becomes durable while the leaves of the store are read', async () => {
-    const { disk, log } = await createLog();
-    const stored = entriesOf(1000);
-    await collect(log.appendAll(stored));
-    await log[Symbol.asyncDispose]();
+    test('is found although that becomes durable while the store is asked', async () => {
+      const { store, log } = await createLog();
+      await log.append(entryOf(0));
+      const [committing, reading] = [new Latch(), new Latch()];
+      store.plan('commit', { before: committing });
+      // Each commit has an entry for which the store must be asked.
+      store.plan('readDerived', { before: reading }, 1);
+      const first = appendEach(log, [entryOf(0), ...full.slice(1)]);
+      const second = appendEach(log, [entryOf(0), ...full]);
+      await Promise.all([committing.reached, reading.reached]);
+      committing.open();
+      expect(await first).toEqual(full.map((_, i) => i));
+      reading.open();
+      expect(await second).toEqual([0, full.length, ...full.slice(1).map((_, i) => i + 1)]);
+      await expectLog(log, [entryOf(0), ...full.slice(1), full[0]!]);
+    });
 
-    // Opened again, the log has looked nothing up: the first full commit makes it read all leaves.
-    const { store, log: reopened } = await openLog(disk);
-    const [committing, reading] = [new Latch(), new Latch()];
-    store.plan('commit', { before: committing });
-    const first = reopened.append(entryOf(1000));
-    await committing.reached;
-    store.plan('readTile', { before: reading });
-    const full = Array.from({ length: MAX_COMMIT_ENTRIES }, (_, i) => entryOf(i));
-    const appending = indicesOf(reopened.appendAll(full));
-    await reading.reached;
-    committing.open();
-    await first;
-    reading.open();
-    expect(await appending).toEqual(full.map((_, i) => i));
-    await expectLog(reopened, full);
+    test('is found although that becomes durable while all leaves are read', async () => {
+      const SIZE = 60_000;
+      const perCommit = Math.floor(MAX_COMMIT_BYTES / SIZE);
+      const large = Array.from({ length: perCommit }, (_, i) => new Uint8Array(SIZE).fill(i));
+      // A log looks leaves up one by one until it has done that for one in 32 of what it holds: here in the second commit.
+      const stored = entriesOf(perCommit * 48);
+      const { disk, log } = await createLog();
+      await collect(log.appendAll(stored));
+      await log[Symbol.asyncDispose]();
+
+      const { store, log: reopened } = await openLog(disk);
+      const [committing, reading] = [new Latch(), new Latch()];
+      store.plan('commit', { before: committing });
+      store.plan('readTile', { before: reading });
+      const first = appendEach(reopened, large);
+      const last = new Uint8Array(SIZE).fill(perCommit);
+      const second = appendEach(reopened, [...large.toReversed(), last, entryOf(7)]);
+      await Promise.all([committing.reached, reading.reached]);
+      committing.open();
+      expect(await first).toEqual(large.map((_, i) => stored.length + i));
+      reading.open();
+      const { length } = stored;
+      expect(await second).toEqual([...large.map((_, i) => length + i).reverse(), length + perCommit, 7]);
+      expect(reopened.size).toBe(length + perCommit + 1);
+    });
   });
 
   test('is found among many, however they are appended', async () => {

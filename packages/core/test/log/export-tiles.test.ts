@@ -50,29 +50,32 @@ async function readerOf(exported: string): Promise<TileReader> {
 
 const hex = (hashes: readonly Uint8Array[]): string => Buffer.concat(hashes).toString('hex');
 
-test.each([1, 255, 256, 257, 1000, 66_000])('proofs from the exported tiles of %i entries are byte for byte those of the log', async (size) => {
-  await using log = await createLog('log');
-  const entries = entriesOf(size);
-  await append(log, entries);
-  const out = join(directory, 'out');
-  const { written } = await exportTiles(log, out);
-  expect(written).toBeGreaterThan(0);
-  const reader = await readerOf(out);
-  expect(reader.size).toBe(size);
-  await fc.assert(
-    fc.asyncProperty(fc.integer({ min: 1, max: size }), fc.nat(), async (at, seed) => {
-      const index = seed % at;
-      expect(hex(await proveInclusion(index, at, reader))).toBe(hex((await log.proveInclusion(index, at)).proof));
-      expect(hex(await proveConsistency(index, at, reader))).toBe(hex((await log.proveConsistency(index, at)).proof));
-    }),
-    { numRuns: 60 },
-  );
-  const last = Math.floor((size - 1) / 256);
-  for (const bundle of new Set([0, last])) {
-    const read = await reader.readBundle(bundle);
-    expect(hex(read)).toBe(hex(entries.slice(bundle * 256, bundle * 256 + 256)));
-  }
-});
+test.each([1, 255, 256, 257, 1000, 66_000])(
+  'proofs from the exported tiles of %i entries are byte for byte those of the log',
+  async (size) => {
+    await using log = await createLog('log');
+    const entries = entriesOf(size);
+    await append(log, entries);
+    const out = join(directory, 'out');
+    const { written } = await exportTiles(log, out);
+    expect(written).toBeGreaterThan(0);
+    const reader = await readerOf(out);
+    expect(reader.size).toBe(size);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: size }), fc.nat(), async (at, seed) => {
+        const index = seed % at;
+        expect(hex(await proveInclusion(index, at, reader))).toBe(hex((await log.proveInclusion(index, at)).proof));
+        expect(hex(await proveConsistency(index, at, reader))).toBe(hex((await log.proveConsistency(index, at)).proof));
+      }),
+      { numRuns: 60 },
+    );
+    const last = Math.floor((size - 1) / 256);
+    for (const bundle of new Set([0, last])) {
+      const read = await reader.readBundle(bundle);
+      expect(hex(read)).toBe(hex(entries.slice(bundle * 256, bundle * 256 + 256)));
+    }
+  },
+);
 
 test('an export goes on where an earlier one stopped, and keeps what is there', async () => {
   await using log = await createLog('log');

@@ -2,7 +2,16 @@
 // Run it with `npm run demo`. Everything happens in a temporary directory, which is removed at the end.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +28,12 @@ const say = (text) => console.log(`\n${text}\n`);
 function vitrine(args, { expected = 0, show = true, input } = {}) {
   // Keys go where VITRINE finds them, which in a demonstration is not your home directory.
   const env = { ...process.env, XDG_CONFIG_HOME: join(work, 'config'), NO_COLOR: '1' };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], { cwd: work, env, encoding: 'utf8', input });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
+    cwd: work,
+    env,
+    encoding: 'utf8',
+    input,
+  });
   console.log(`  $ vitrine ${args.join(' ')}`);
   const output = show ? `${stdout}${stderr}` : stderr;
   for (const line of output.trimEnd().split('\n')) if (line !== '') console.log(`    ${line}`);

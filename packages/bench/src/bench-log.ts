@@ -30,6 +30,8 @@ export async function createLog(directory: string, duplicates: boolean): Promise
 /** Bytes of all files below `directory`. */
 export async function diskUsage(directory: string): Promise<number> {
   const names = await readdir(directory, { recursive: true, withFileTypes: true });
-  const sizes = names.map((name) => (name.isFile() ? stat(join(name.parentPath, name.name)).then(({ size }) => size) : 0));
+  const sizes = names.map((name) =>
+    name.isFile() ? stat(join(name.parentPath, name.name)).then(({ size }) => size) : 0,
+  );
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }

@@ -19,7 +19,9 @@ function run(name: string, count: number): Measurement {
 }
 
 const number = (value: number | undefined, digits = 0): string =>
-  value === undefined ? '' : value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  value === undefined
+    ? ''
+    : value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 
 function row(label: string, ...cells: string[]): void {
   console.log(`| ${label.padEnd(44)} | ${cells.map((cell) => cell.padStart(14)).join(' | ')} |`);
@@ -36,7 +38,9 @@ function line(label: string, measured: Measurement, floor: Measurement): void {
   );
 }
 
-console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${number(totalmem() / 1e9)} GB\n`);
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${number(totalmem() / 1e9)} GB\n`,
+);
 console.log(`${number(COUNT)} entries of 200 bytes. One run each: read the figures as ratios.\n`);
 row('', 'entries/s', 'of the floor', 'bytes/entry', 'peak MB');
 row('---', '---', '---', '---', '---');

@@ -3,10 +3,14 @@ import { CliError } from './errors.ts';
 import { decodeUtf8 } from './text.ts';
 
 const ARMOR_HEADER = '-----BEGIN AGE ENCRYPTED FILE-----';
+const BINARY_HEADER = 'age-encryption.org/v1\n';
 
-/** Whether the text of a file is an armored age file. https://c2sp.org/age#ascii-armor */
-export function isAgeFile(text: string): boolean {
-  return text.trimStart().startsWith(ARMOR_HEADER);
+const beginsWith = (bytes: Uint8Array, text: string): boolean =>
+  Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
+
+/** Whether a file is an age file, armored or binary. https://c2sp.org/age */
+export function isAgeFile(bytes: Uint8Array): boolean {
+  return beginsWith(bytes, ARMOR_HEADER) || beginsWith(bytes, BINARY_HEADER);
 }
 
 /** Encrypts a text with a passphrase, to an armored age file. https://c2sp.org/age#scrypt-recipient-stanza */
@@ -18,18 +22,19 @@ export async function encryptText(text: string, passphrase: string): Promise<str
 }
 
 /**
- * Decrypts what {@link encryptText} or `age -p -a` wrote.
+ * Decrypts what {@link encryptText} or `age -p` wrote.
  *
  * @param path names the file in errors
  * @throws CliError `passphrase-wrong`; CoreError `key-malformed` if it is not an age file with a passphrase
  */
-export async function decryptText(armored: string, passphrase: string, path: string): Promise<string> {
+export async function decryptText(file: Uint8Array, passphrase: string, path: string): Promise<string> {
   const { armor, Decrypter } = await import('age-encryption');
   let text: string | undefined;
   try {
     const decrypter = new Decrypter();
     decrypter.addPassphrase(passphrase);
-    text = decodeUtf8(await decrypter.decrypt(armor.decode(armored)));
+    const binary = beginsWith(file, ARMOR_HEADER) ? armor.decode(Buffer.from(file).toString('latin1')) : file;
+    text = decodeUtf8(await decrypter.decrypt(binary));
   } catch (cause) {
     // The library has no codes; this is what it says if nothing is wrong with the file.
     if (cause instanceof Error && cause.message.startsWith('no identity matched')) {

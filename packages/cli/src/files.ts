@@ -1,7 +1,7 @@
-import { type FileHandle, open, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { CliError, fileError } from './errors.ts';
+import { fileError } from './errors.ts';
 
 /**
  * A file's bytes, but never more than one byte beyond `limit`: whoever parses them refuses what is too long.
@@ -44,25 +44,34 @@ export interface WriteOptions {
 }
 
 /**
- * Writes a file, and resolves once it survives a power cut. What was begun and failed is removed again.
+ * Writes a file, and resolves once it survives a power cut. What was begun and failed is removed again; with `force` the
+ * old file stays as it was until the new one is whole.
  *
  * @throws CliError `file-exists` unless `force`; `file-missing` if the directory is not there; `file-io`
  */
-export async function writeNewFile(path: string, bytes: Uint8Array | string, options: WriteOptions = {}): Promise<void> {
+export async function writeNewFile(
+  path: string,
+  bytes: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
   const { mode = 0o644, force = false } = options;
+  // In the same directory, because a rename across file systems is a copy.
+  const written = force ? join(dirname(path), `.${basename(path)}.${process.pid}.tmp`) : path;
   let created = false;
   try {
-    const file = await open(path, force ? 'w' : 'wx', mode);
-    created = !force;
+    const file = await open(written, 'wx', mode);
+    created = true;
     try {
       await file.writeFile(bytes);
       await file.sync();
     } finally {
       await file.close();
     }
+    if (force) await rename(written, path);
+    created = false;
     await syncDirectory(dirname(path));
   } catch (error) {
-    if (created) await rm(path, { force: true });
+    if (created) await rm(written, { force: true });
     throw fileError(path, error);
   }
 }
@@ -76,9 +85,4 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Throws CliError `file-exists` with what to do about it. */
-export function refuseExisting(path: string): never {
-  throw new CliError('file-exists', `${path} is there already: use --force to replace it`);
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   CoreError,
   formatPrivateKey,
@@ -9,7 +10,6 @@ import {
   privateKeyFromSeed,
   type SignatureScheme,
 } from '@vitrine/core';
-import { join } from 'node:path';
 import { decryptText, encryptText, isAgeFile } from './age.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
@@ -17,18 +17,18 @@ import { readAtMost, writeNewFile } from './files.ts';
 import { passphraseFor } from './passphrase.ts';
 import { decodeUtf8 } from './text.ts';
 
-/** The kinds of keys, as people name them, and their types. */
-export const KEY_TYPES = {
+/** A kind of key, as people name it. */
+export type KeyTypeName = 'ed25519' | 'ed25519-cosignature' | 'ml-dsa-44';
+
+/** The types of keys. */
+export const KEY_TYPES: Readonly<Record<KeyTypeName, number>> = {
   ed25519: KEY_TYPE_ED25519,
   'ed25519-cosignature': KEY_TYPE_ED25519_COSIGNATURE,
   'ml-dsa-44': KEY_TYPE_ML_DSA_44_COSIGNATURE,
-} as const;
-
-/** A kind of key. */
-export type KeyTypeName = keyof typeof KEY_TYPES;
+};
 
 /** The kinds of keys that a log has: the first signs every checkpoint. */
-export const LOG_KEY_TYPES = ['ed25519', 'ml-dsa-44'] as const satisfies readonly KeyTypeName[];
+export const LOG_KEY_TYPES: readonly KeyTypeName[] = ['ed25519', 'ml-dsa-44'];
 
 const MAX_KEY_FILE_SIZE = 64 * 1024;
 const KEY_FILE_MODE = 0o600;
@@ -101,9 +101,12 @@ export async function writeKeyFile(path: string, key: PrivateKey, passphrase: st
  */
 export async function readKeyFile(context: Context, path: string): Promise<PrivateKey> {
   const bytes = await readAtMost(path, MAX_KEY_FILE_SIZE);
-  const content = bytes.length > MAX_KEY_FILE_SIZE ? undefined : decodeUtf8(bytes);
-  if (content === undefined) throw new CoreError('key-malformed', `${path} does not hold a private key`);
-  const text = isAgeFile(content) ? await decryptText(content, await passphraseFor(context, path), path) : content;
+  const isKeyFile = bytes.length <= MAX_KEY_FILE_SIZE;
+  const text =
+    isKeyFile && isAgeFile(bytes)
+      ? await decryptText(bytes, await passphraseFor(context, path), path)
+      : decodeUtf8(bytes);
+  if (!isKeyFile || text === undefined) throw new CoreError('key-malformed', `${path} does not hold a private key`);
   try {
     return await parseKey(text.replace(/\n$/, ''));
   } catch (error) {

@@ -1,7 +1,7 @@
+import { join } from 'node:path';
 import { CoreError, ed25519Signer, type Signer } from '@vitrine/core';
 import type { Log, LogDescription, Store } from '@vitrine/core/log';
 import type { Command } from 'commander';
-import { join } from 'node:path';
 import { type Context, variable } from './context.ts';
 import { CliError } from './errors.ts';
 import { keyDirectory, keyFileName, readKeyFile } from './keys.ts';
@@ -63,12 +63,19 @@ export async function describeLog(directory: string): Promise<LogDescription> {
  *
  * @throws CliError `key-missing` and what `readKeyFile` throws; CoreError `log-key` if it is the key of something else
  */
-export async function logSigner(context: Context, { origin }: LogDescription, keyFile: string | undefined): Promise<Signer> {
+export async function logSigner(
+  context: Context,
+  { origin }: LogDescription,
+  keyFile: string | undefined,
+): Promise<Signer> {
   const named = keyFile ?? variable(context, 'VITRINE_KEY');
   const path = named ?? join(await keyDirectory(context), keyFileName(origin, 'ed25519'));
   const key = await readKeyFile(context, path).catch((error: unknown) => {
     if (named !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
-    throw new CliError('key-missing', `the key of ${origin} is not in ${path}: name its file with --key, or in VITRINE_KEY`);
+    throw new CliError(
+      'key-missing',
+      `the key of ${origin} is not in ${path}: name its file with --key, or in VITRINE_KEY`,
+    );
   });
   if (key.vkey.keyName !== origin) {
     throw new CoreError('log-key', `${path} is a key of ${key.vkey.keyName}, and the log is ${origin}`);

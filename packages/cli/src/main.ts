@@ -1,1 +1,31 @@
-export {};
+import { randomBytes } from 'node:crypto';
+import type { Context } from './context.ts';
+import { Output } from './output.ts';
+import { run } from './run.ts';
+import { openTerminal } from './terminal.ts';
+
+const EXIT_STATUS_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
+
+const controller = new AbortController();
+let signalled: keyof typeof EXIT_STATUS_OF_SIGNAL | undefined;
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  // Only once: whoever sends it again does not want to wait until all is tidy.
+  process.once(name, () => {
+    signalled = name;
+    controller.abort();
+  });
+}
+
+const context: Context = {
+  stdin: process.stdin,
+  output: new Output(process.stdout, process.stderr),
+  env: process.env,
+  signal: controller.signal,
+  now: () => Math.floor(Date.now() / 1000),
+  random: (size) => new Uint8Array(randomBytes(size)),
+  terminal: () => openTerminal(process.stdin, process.stderr),
+  configDirectory: async () => (await import('env-paths')).default('vitrine', { suffix: '' }).config,
+};
+
+const exitStatus = await run(process.argv.slice(2), context);
+process.exitCode = signalled === undefined ? exitStatus : EXIT_STATUS_OF_SIGNAL[signalled];

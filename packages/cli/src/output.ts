@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { fileError } from './errors.ts';
 import { printable } from './text.ts';
 
@@ -53,7 +54,10 @@ export class Output {
   async flush(): Promise<void> {
     const text = this.#pending;
     this.#pending = '';
-    if (text !== '') await this.#write(text);
+    if (text === '') return;
+    await this.#write(text);
+    // A file takes it within this turn of the event loop, and a signal needs another one to be heard.
+    await setImmediate();
   }
 
   /** A line about what happens, on standard error. */
@@ -67,7 +71,7 @@ export class Output {
       this.stdout.write(chunk, (error) => {
         const code = (error as NodeJS.ErrnoException | null | undefined)?.code;
         if (code === 'EPIPE' || code === 'ERR_STREAM_DESTROYED') this.#closed = true;
-        else if (error) return reject(fileError('standard output', error));
+        else if (error) reject(fileError('standard output', error));
         resolve();
       });
     });

@@ -52,7 +52,10 @@ async function passphraseFromFile(context: Context): Promise<string | undefined>
   const bytes = await readAtMost(path, MAX_PASSPHRASE_SIZE);
   const text = bytes.length > MAX_PASSPHRASE_SIZE ? undefined : decodeUtf8(bytes);
   if (text === undefined) {
-    throw new CliError('passphrase-missing', `${path} is not a passphrase: at most ${MAX_PASSPHRASE_SIZE} bytes of UTF-8`);
+    throw new CliError(
+      'passphrase-missing',
+      `${path} is not a passphrase: at most ${MAX_PASSPHRASE_SIZE} bytes of UTF-8`,
+    );
   }
   return notEmpty(text.replace(/\r?\n$/, ''));
 }

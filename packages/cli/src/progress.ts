@@ -33,8 +33,16 @@ export function startProgress(context: Context, { label, unit, json }: ProgressO
     loading = true;
     const { SingleBar } = (await import('cli-progress')).default;
     if (stopped) return;
-    const format = total === undefined ? `${label} {value} ${unit}` : `${label} {bar} {percentage}% {value}/{total} ${unit}`;
-    bar = new SingleBar({ format, stream: stderr, clearOnComplete: true, hideCursor: true, barsize: 30, etaBuffer: 50 });
+    const format =
+      total === undefined ? `${label} {value} ${unit}` : `${label} {bar} {percentage}% {value}/{total} ${unit}`;
+    bar = new SingleBar({
+      format,
+      stream: stderr,
+      clearOnComplete: true,
+      hideCursor: true,
+      barsize: 30,
+      etaBuffer: 50,
+    });
     bar.start(total ?? 0, 0);
   };
   return {

@@ -40,6 +40,7 @@ export function openTerminal(stdin: ReadStream | NodeJS.ReadStream, stderr: Outp
 const BACKSPACE = new Set(['\b', '\u007f']);
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
+const ENDS = new Set(['\r', '\n', CTRL_C, CTRL_D]);
 const CTRL_U = '\u0015';
 
 function askSecret(input: ReadStream | NodeJS.ReadStream, stderr: OutputStream, prompt: string): Promise<string> {
@@ -49,22 +50,28 @@ function askSecret(input: ReadStream | NodeJS.ReadStream, stderr: OutputStream, 
   input.resume();
   return new Promise((resolve, reject) => {
     let typed: string[] = [];
-    const finish = (settle: () => void): void => {
+    const finish = (then: () => void): void => {
       input.off('data', read);
       input.setRawMode(false);
       input.pause();
       stderr.write('\n');
-      settle();
+      then();
     };
     const read = (data: string): void => {
       for (const character of data) {
-        if (character === '\r' || character === '\n') return finish(() => resolve(typed.join('')));
-        if (character === CTRL_C) return finish(() => reject(interrupted()));
-        if (character === CTRL_D) return finish(() => reject(new CliError('passphrase-missing', 'no passphrase was given')));
+        if (ENDS.has(character)) {
+          finish(() => settle(character, typed.join('')));
+          return;
+        }
         if (character === CTRL_U) typed = [];
         else if (BACKSPACE.has(character)) typed.pop();
         else typed.push(character);
       }
+    };
+    const settle = (end: string, text: string): void => {
+      if (end === CTRL_C) reject(interrupted());
+      else if (end === CTRL_D) reject(new CliError('passphrase-missing', 'no passphrase was given'));
+      else resolve(text);
     };
     input.on('data', read);
   });

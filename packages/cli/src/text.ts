@@ -14,11 +14,17 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 // show another text than is there.
 const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu;
 
+const ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+]);
+
 /** Text from outside, so that a terminal shows it and does not act on it. Newlines and tabs are kept where asked. */
 export function printable(text: string, { multiline = false }: { multiline?: boolean } = {}): string {
   return text.replace(UNSAFE, (character) => {
     if (multiline && (character === '\n' || character === '\t')) return character;
-    return `\\u{${character.codePointAt(0)!.toString(16)}}`;
+    return ESCAPES.get(character) ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
   });
 }
 
@@ -29,7 +35,9 @@ export function preview(bytes: Uint8Array, width: number): string {
   const text = decodeUtf8(bytes);
   const line =
     text === undefined
-      ? Array.from(start, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${hexByte(byte)}`)).join('')
+      ? Array.from(start, (byte) =>
+          byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${hexByte(byte)}`,
+        ).join('')
       : printable(text.slice(0, 4 * width));
   const characters = Array.from(line);
   return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : line;

@@ -1,5 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /**
  * Puts `bytes` into the file at `path`, replacing what it held: whoever reads sees the old file or the new one, whole,
@@ -23,6 +23,23 @@ export async function writeFileDurably(path: string, bytes: Uint8Array, mode = 0
     throw error;
   }
   await syncDirectory(directory);
+}
+
+/** Removes what processes that were killed while they wrote files into a directory left there. Nobody may write to it now. */
+export async function removeUnfinishedFiles(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (/^\..+\.\d+\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
+  }
+}
+
+/** Makes a directory, and those above it that do not exist, so that they survive a power cut. */
+export async function makeDirectoryDurably(directory: string): Promise<void> {
+  const path = resolve(directory);
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await syncDirectory(dirname(made));
+  }
 }
 
 /** Makes the names in a directory survive a power cut. */

@@ -57,10 +57,9 @@ export async function exportTiles(
     await Promise.all(Array.from({ length: PARALLEL }, worker));
     await writeFileDurably(join(directory, 'checkpoint'), checkpoint.note);
   } catch (cause) {
-    if (cause instanceof CoreError) throw cause;
-    throw new CoreError('store-io', `${directory}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    // Only what the file system said: what a caller's callback throws is the caller's.
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    throw new CoreError('store-io', `${directory}: ${cause.message}`, { cause });
   }
   return { size, written, kept };
 }

@@ -1,11 +1,11 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
-import { writeFileDurably } from './durable-file.ts';
+import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from './durable-file.ts';
 import type { Commit, Head, PublishedCheckpoints, Store } from './store.ts';
 
 // The directory:
@@ -25,6 +25,7 @@ const MARKER = 'vitrine.json';
 const DESCRIPTION = 'log.json';
 const CHECKPOINT = 'checkpoint';
 const COSIGNED = 'checkpoint.cosigned';
+const DATABASE = 'db';
 
 // First bytes of keys in the database.
 const HEAD = 0x68;
@@ -56,28 +57,33 @@ export class LevelStore implements Store {
   }
 
   /**
-   * Creates a store in a directory that is empty or does not exist.
+   * Creates a store in a directory that is empty or does not exist. If that fails, the directory is left empty.
    *
    * @param description opaque to the store, kept as a file
    * @throws CoreError `store-exists` if something is in the directory, `store-io`
    */
   static async create(directory: string, description: Uint8Array): Promise<LevelStore> {
-    await attempt(directory, () => mkdir(directory, { recursive: true }));
+    await attempt(directory, () => makeDirectoryDurably(directory));
     const found = await attempt(directory, () => readdir(directory));
     if (found.includes(MARKER)) throw new CoreError('store-exists', `${directory} already holds a log`);
     if (found.length > 0) throw new CoreError('store-exists', `${directory} is not empty`);
-    const db = await openDatabase(directory, true);
     const head: Head = { size: 0, root: EMPTY_ROOT };
+    const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);
+    let db: Level<Bytes, Bytes> | undefined;
     try {
-      await attempt(directory, () => db.put(HEAD_KEY, encodeHead(head), { sync: true }));
-      const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);
-      await attempt(directory, () => writeFileDurably(join(directory, DESCRIPTION), description));
-      await attempt(directory, () => writeFileDurably(join(directory, MARKER), marker));
-    } catch (error) {
-      await db.close();
-      throw error;
+      db = await openDatabase(directory, true);
+      await db.put(HEAD_KEY, encodeHead(head), { sync: true });
+      await writeFileDurably(join(directory, DESCRIPTION), description);
+      await writeFileDurably(join(directory, MARKER), marker);
+      return new LevelStore(directory, db, description, head);
+    } catch (cause) {
+      await db?.close();
+      for (const name of [MARKER, DESCRIPTION, DATABASE]) {
+        // What went wrong first says more than what goes wrong now.
+        await rm(join(directory, name), { recursive: true, force: true }).catch(() => {});
+      }
+      throw translate(directory, cause);
     }
-    return new LevelStore(directory, db, description, head);
   }
 
   /**
@@ -90,15 +96,17 @@ export class LevelStore implements Store {
   static async open(directory: string): Promise<LevelStore> {
     const description = await readDescription(directory);
     // LevelDB would make a new, empty database if it found none.
-    const current = await readFile(join(directory, 'db', 'CURRENT')).catch(() => undefined);
+    const current = await readFile(join(directory, DATABASE, 'CURRENT')).catch(() => undefined);
     if (current === undefined) {
       throw new CoreError(
         'store-corrupt',
-        `${directory} is a log, but its database in ${join(directory, 'db')} is not there`,
+        `${directory} is a log, but its database in ${join(directory, DATABASE)} is not there`,
       );
     }
     const db = await openDatabase(directory, false);
     try {
+      // Now that nobody else has the directory.
+      await attempt(directory, () => removeUnfinishedFiles(directory));
       const stored = await attempt(directory, () => db.get(HEAD_KEY));
       if (stored === undefined) throw new CoreError('store-corrupt', `the database of ${directory} has no head`);
       return new LevelStore(directory, db, description, decodeHead(stored, directory));
@@ -231,7 +239,8 @@ export class LevelStore implements Store {
   #checkOpen(): void {
     if (this.#failure === undefined) return;
     if (this.#failure instanceof CoreError && this.#failure.code === 'store-closed') throw this.#failure;
-    throw new CoreError('store-closed', `${this.directory} must be opened again: writing to it failed`, {
+    const { message } = translate(this.directory, this.#failure);
+    throw new CoreError('store-closed', `the store must be opened again, because writing to it failed: ${message}`, {
       cause: this.#failure,
     });
   }
@@ -281,13 +290,14 @@ export async function readDescription(directory: string): Promise<Uint8Array> {
   } catch (cause) {
     throw new CoreError('store-foreign', `${path} is not JSON`, { cause });
   }
-  if (marker?.format !== FORMAT_NAME || typeof marker.version !== 'number') {
+  const version = marker?.version;
+  if (marker?.format !== FORMAT_NAME || typeof version !== 'number' || !Number.isInteger(version) || version < 1) {
     throw new CoreError('store-foreign', `${path} does not describe a ${FORMAT_NAME}`);
   }
-  if (marker.version > FORMAT_VERSION) {
+  if (version > FORMAT_VERSION) {
     throw new CoreError(
       'store-newer',
-      `${directory} has format version ${marker.version}, this program knows up to ${FORMAT_VERSION}: use a newer one`,
+      `${directory} has format version ${version}, this program knows up to ${FORMAT_VERSION}: use a newer one`,
     );
   }
   const description = await attempt(directory, () => readIfThere(join(directory, DESCRIPTION)));
@@ -296,7 +306,7 @@ export async function readDescription(directory: string): Promise<Uint8Array> {
 }
 
 async function openDatabase(directory: string, create: boolean): Promise<Level<Bytes, Bytes>> {
-  const db = new Level<Bytes, Bytes>(join(directory, 'db'), {
+  const db = new Level<Bytes, Bytes>(join(directory, DATABASE), {
     keyEncoding: 'view',
     valueEncoding: 'view',
     createIfMissing: create,

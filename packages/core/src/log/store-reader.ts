@@ -1,3 +1,5 @@
+import { equalBytes } from '../bytes/equal.ts';
+import { CoreError } from '../error.ts';
 import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { TileHashes, tileOfNode } from '../tile/tile-hashes.ts';
 import type { HashReader, Node } from '../tree/hash-reader.ts';
@@ -30,13 +32,28 @@ export class StoreReader implements HashReader {
     return hashes;
   }
 
-  /** A tile with at least its first `width` hashes. */
+  /**
+   * A tile with at least its first `width` hashes. A full tile is checked against the hash of it in the tile above; the
+   * others are the right edge of the tree, which was checked against the root when the log was opened.
+   *
+   * @throws CoreError `log-corrupt`
+   */
   async tile(level: number, index: number, width: number): Promise<TileHashes> {
     const key = `${level}/${index}`;
     const kept = this.#tiles.get(key);
     if (kept !== undefined && kept.width >= width) return kept;
     const whole = Math.max(width, tileWidth(level, index, this.#size()));
     const tile = new TileHashes(await this.#store.readTile(level, index, whole));
+    if (tile.width === TILE_WIDTH) {
+      const slot = index % TILE_WIDTH;
+      const above = await this.tile(level + 1, Math.floor(index / TILE_WIDTH), slot + 1);
+      if (!equalBytes(above.hash(slot), tile.root())) {
+        throw new CoreError(
+          'log-corrupt',
+          `tile ${index} of level ${level} does not hash to its parent: check the log with fsck`,
+        );
+      }
+    }
     this.#tiles.delete(key);
     if (this.#tiles.size >= MAX_KEPT_TILES) this.#tiles.delete(this.#tiles.keys().next().value!);
     this.#tiles.set(key, tile);

@@ -38,5 +38,5 @@ export function parseAddCheckpoint(bytes: Uint8Array): AddCheckpoint {
 export function formatAddCheckpoint({ oldSize, proof, checkpoint }: AddCheckpoint): Uint8Array {
   if (!Number.isSafeInteger(oldSize) || oldSize < 0)
     throw new RangeError('oldSize must be an integer from 0 to 2^53 - 1');
-  return writeProofFile({ lines: [`old ${oldSize}`, ...writeHashes(proof)], checkpoint }, MAX_ADD_CHECKPOINT_SIZE);
+  return writeProofFile({ lines: [`old ${oldSize}`, ...writeHashes(proof)], checkpoint });
 }

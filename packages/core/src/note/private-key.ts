@@ -48,15 +48,13 @@ export function parsePrivateKey(text: string, options: SchemeOptions = {}): Priv
   if (!text.startsWith(PREFIX) || first < 0 || second < 0) {
     throw malformed('a private key is PRIVATE+KEY+<key name>+<key ID>+<base64>');
   }
-  const keyName = text.slice(PREFIX.length, first);
-  if (!isKeyName(keyName)) throw malformed(KEY_NAME_RULE);
   const id = parseKeyId(text.slice(first + 1, second));
   const data = parseSecret(text.slice(second + 1));
   const type = data[0];
   if (type === undefined) throw malformed('the key type is missing');
   const { name, seedSize } = schemeOf(type, options);
   if (data.length !== 1 + seedSize) throw malformed(`the seed of an ${name} key is ${seedSize} bytes`);
-  const key = privateKeyFromSeed(keyName, type, data.subarray(1), options);
+  const key = privateKeyFromSeed(text.slice(PREFIX.length, first), type, data.subarray(1), options);
   if (key.vkey.keyId !== id) throw malformed('the key ID is not that of the key');
   return key;
 }

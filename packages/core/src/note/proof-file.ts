@@ -42,11 +42,10 @@ export function readProofFile(bytes: Uint8Array, maxSize: number): ProofFile {
 }
 
 /** @throws ProofError `proof-malformed` */
-export function writeProofFile({ lines, checkpoint }: ProofFile, maxSize: number): Uint8Array {
+export function writeProofFile({ lines, checkpoint }: ProofFile): Uint8Array {
   checkNote(checkpoint);
   const head = encodeUtf8(`${lines.join('\n')}\n\n`);
   const bytes = new Uint8Array(head.length + checkpoint.length);
-  if (bytes.length > maxSize) throw malformedProof(`at most ${maxSize} bytes, found ${bytes.length}`);
   bytes.set(head);
   bytes.set(checkpoint, head.length);
   return bytes;

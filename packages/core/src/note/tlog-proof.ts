@@ -80,7 +80,7 @@ export function formatTlogProof({ extra, index, proof, checkpoint }: TlogProof):
     `index ${index}`,
     ...writeHashes(proof),
   ];
-  return writeProofFile({ lines, checkpoint }, MAX_TLOG_PROOF_SIZE);
+  return writeProofFile({ lines, checkpoint });
 }
 
 /**

@@ -37,7 +37,10 @@ export class TileReader implements HashReader {
   readonly #tiles = new Map<string, Promise<TileHashes>>();
   #edge: Promise<Map<number, TileHashes>> | undefined;
 
-  /** @param size and root: those of one verified checkpoint */
+  /**
+   * @param options.size and `root`: those of one verified checkpoint
+   * @throws CoreError `tile-mismatch` for a tree without leaves that has another root than the empty one
+   */
   constructor({
     size,
     root,
@@ -46,6 +49,10 @@ export class TileReader implements HashReader {
   }: { size: number; root: Uint8Array; fetchTile: FetchTile; cache?: TileCache }) {
     if (!Number.isSafeInteger(size) || size < 0) throw new RangeError(`size must be a safe integer, not ${size}`);
     if (root.length !== HASH_SIZE) throw new RangeError(`root must be ${HASH_SIZE} bytes`);
+    // There are no tiles to find it out from.
+    if (size === 0 && !equalBytes(root, EMPTY_ROOT)) {
+      throw new CoreError('tile-mismatch', 'the root of the tree without leaves is the hash of the empty string');
+    }
     this.size = size;
     this.root = root;
     this.#fetch = fetchTile;
@@ -152,9 +159,7 @@ export class TileReader implements HashReader {
       const paths = tiles.map(formatTilePath).join(', ');
       throw new CoreError(
         'tile-mismatch',
-        tiles.length === 0
-          ? "the root of the empty tree is not the checkpoint's"
-          : `${paths} do not hash to the checkpoint's root: at least one of them is not of this tree`,
+        `${paths} do not hash to the checkpoint's root: at least one of them is not of this tree`,
       );
     }
     await Promise.all(
@@ -166,7 +171,6 @@ export class TileReader implements HashReader {
   }
 
   #isEdge(fetched: readonly { tile: Tile; bytes: Uint8Array }[]): boolean {
-    if (fetched.length === 0) return equalBytes(this.root, EMPTY_ROOT);
     const tiles = new Map(fetched.map(({ tile, bytes }) => [tile.level, new TileHashes(bytes)]));
     const hashes = coveringNodes({ start: 0, end: this.size }).map((node) =>
       tiles.get(tileOfNode(node).level)!.node(node),

@@ -131,6 +131,16 @@ describe('both paths', () => {
     }
   });
 
+  it('sign with what stands in the array of the seed, though it was another seed before', () => {
+    for (const ed25519 of [native, portable]) {
+      const seed = hex(VECTORS[0]!.seed);
+      expect(ed25519.ed25519Sign(hex(''), seed)).toEqual(hex(VECTORS[0]!.signature));
+      seed.set(hex(VECTORS[1]!.seed));
+      expect(ed25519.ed25519PublicKey(seed)).toEqual(hex(VECTORS[1]!.key));
+      expect(ed25519.ed25519Sign(hex('72'), seed)).toEqual(hex(VECTORS[1]!.signature));
+    }
+  });
+
   it('remember more keys than the cache holds', () => {
     const { seed } = VECTORS[0]!;
     const signature = native.ed25519Sign(hex(''), hex(seed));

@@ -133,6 +133,16 @@ test('a directory that has another log, a fork or something else is left alone',
   expect(await readFile(join(out, 'checkpoint'), 'utf8')).toBe(before);
 });
 
+test('what a progress callback throws reaches the caller as it is', async () => {
+  await using log = await createLog('log');
+  await append(log, entriesOf(300));
+  const stop = new Error('enough');
+  const onProgress = (): void => {
+    throw stop;
+  };
+  await expect(exportTiles(log, join(directory, 'out'), { onProgress })).rejects.toBe(stop);
+});
+
 test('an empty log is exported as its checkpoint', async () => {
   await using log = await createLog('log');
   const out = join(directory, 'out');

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fault, storeCompliance } from '@vitrine/testkit';
 import { Level } from 'level';
-import { beforeAll, vi } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { LevelStore } from '../../src/log/level-store.ts';
 
 // Faults are put where LevelStore ends: into LevelDB's write of a batch, and into the writing of checkpoint files.
@@ -34,8 +34,8 @@ beforeAll(async () => {
   const batch = db.batch();
   const prototype = Object.getPrototypeOf(Object.getPrototypeOf(batch)) as typeof batch;
   const write = prototype.write;
-  prototype.write = function (this: typeof batch, ...options) {
-    return failing('commit', () => write.apply(this, options));
+  prototype.write = function (this: typeof batch, options: object) {
+    return failing('commit', () => write.call(this, options));
   } as typeof write;
   await batch.close();
   await db.close();
@@ -59,4 +59,21 @@ storeCompliance('LevelStore', {
       remove: () => rm(parent, { recursive: true }),
     };
   },
+});
+
+test('A LevelStore whose creation fails leaves an empty directory, in which it can be created', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'vitrine-level-store-'));
+  const description = Uint8Array.of(1);
+  for (const fault of ['dropped', 'applied'] as const) {
+    faults.publish = fault;
+    await expect(LevelStore.create(directory, description)).rejects.toMatchObject({ code: 'store-io' });
+    expect(await readdir(directory)).toEqual([]);
+  }
+  const deep = join(directory, 'a', 'b', 'c');
+  const store = await LevelStore.create(deep, description);
+  await store[Symbol.asyncDispose]();
+  const reopened = await LevelStore.open(deep);
+  expect(await reopened.description()).toEqual(description);
+  await reopened[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
 });

@@ -389,6 +389,25 @@ describe('checkpoints with the signatures of others', () => {
     expect(signersOf(reopened.checkpoint().note)).toEqual([ORIGIN, 'witness.example/w', 'witness.example/v']);
   });
 
+  test('are not those of the log’s own further keys, which are kept without replacing a witnessed checkpoint', async () => {
+    const own = privateKeyFromSeed(ORIGIN, KEY_TYPE_ED25519_COSIGNATURE, new Uint8Array(32).fill(5));
+    const disk = new MemoryDisk();
+    const create = (description: Uint8Array): Promise<MemoryStore> => MemoryStore.create(disk, description);
+    const log = await Log.create(create, { ...OPTIONS, vkeys: [...OPTIONS.vkeys, formatVkey(own.vkey)] });
+    await log.append(entryOf(0));
+    const witnessed = await cosigned(log.checkpoint().note);
+    await log.publish(witnessed);
+    await log.append(entryOf(1));
+    const both = await cosigned(log.checkpoint().note, own);
+    await log.publish(both);
+    expect(log.checkpoint().note).toEqual(both);
+    expect(log.cosignedCheckpoint()?.note).toEqual(witnessed);
+    await log[Symbol.asyncDispose]();
+    const { log: reopened } = await openLog(disk);
+    expect(reopened.checkpoint().note).toEqual(both);
+    expect(reopened.cosignedCheckpoint()?.note).toEqual(witnessed);
+  });
+
   test('of an older tree do not replace those of a newer one', async () => {
     const { disk, log } = await createLog();
     await log.append(entryOf(0));

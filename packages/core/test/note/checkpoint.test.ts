@@ -50,6 +50,7 @@ describe('a checkpoint', () => {
     ['one line', 'o\n'],
     ['two lines', 'o\n1\n'],
     ['no last newline', `o\n1\n${HASH}`],
+    ['another character for the last newline', `o\n1\n${HASH}x`],
     ['an empty origin', `\n1\n${HASH}\n`],
     ['an empty size', `o\n\n${HASH}\n`],
     ['an empty root', 'o\n1\n\n'],

@@ -85,6 +85,7 @@ describe('a cosigned message', () => {
     ['with an empty cosigner’s name', { cosignerName: '' }, 'cosignature-malformed'],
     ['with its end before its start', { end: 7 }, 'cosignature-malformed'],
     ['with a negative start', { start: -1 }, 'cosignature-malformed'],
+    ['with a start that is no integer', { start: 8.5 }, 'cosignature-malformed'],
     ['with an end that is no integer', { end: 8.5 }, 'cosignature-malformed'],
     ['with a root of 31 bytes', { root: ROOT.subarray(1) }, 'cosignature-malformed'],
     ['with the largest time', { start: 0, timestamp: (1n << 63n) - 1n }, 'accepted'],

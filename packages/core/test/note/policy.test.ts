@@ -207,11 +207,15 @@ describe('a policy', () => {
     expect(errorOf(() => parse(tooMany))?.message).toContain('at most 256 groups');
   });
 
+  it('says that none cannot be a member', () => {
+    expect(errorOf(() => parse(`${WITNESSES}group g any none\nquorum none\n`))?.message).toContain('group member');
+  });
+
   it('is refused beyond its largest size', () => {
     const head = 'quorum none\n#';
     const fits = `${head}${'x'.repeat(MAX_POLICY_SIZE - head.length - 1)}\n`;
     expect(codeOf(() => parse(fits))).toBe('accepted');
-    expect(codeOf(() => parse(`#${fits}`))).toBe('policy-malformed');
+    expect(codeOf(() => parse(fits.replace('#', '##')))).toBe('policy-malformed');
   });
 });
 

@@ -10,7 +10,7 @@ import {
   verifyTlogProof,
 } from '../../src/note/tlog-proof.ts';
 import { leafHash, nodeHash } from '../../src/tree/hash.ts';
-import { checkpointNote, codeOf, keyOf, LOG, ORIGIN, schemes, TIME, text, utf8 } from './fixtures.ts';
+import { checkpointNote, codeOf, errorOf, keyOf, LOG, ORIGIN, schemes, TIME, text, utf8 } from './fixtures.ts';
 import { GO_NOTE } from './vectors.ts';
 
 const HASH = 'gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=\n';
@@ -54,6 +54,8 @@ describe('a tlog-proof', () => {
     ['with extra data that is no base64', PROOF.replace('index', 'extra hi\nindex')],
     ['with extra data that is not canonical', PROOF.replace('index', 'extra aGl=\nindex')],
     ['with extra data after the index', PROOF.replace('index 7\n', 'index 7\nextra aGk=\n')],
+    ['with another keyword', PROOF.replace('index 7', 'Index 7')],
+    ['with nothing but its first line', `c2sp.org/tlog-proof@v1\n\n${GO_NOTE}`],
     ['without an index', PROOF.replace('index 7\n', '')],
     ['with an index without a number', PROOF.replace('index 7', 'index ')],
     ['with a leading zero', PROOF.replace('index 7', 'index 07')],
@@ -98,7 +100,8 @@ describe('a tlog-proof', () => {
     expect(codeOf(() => parse(PROOF.replace('index', `extra ${larger.toString('base64')}\nindex`)))).toBe(
       'proof-malformed',
     );
-    expect(codeOf(() => parseTlogProof(new Uint8Array(MAX_TLOG_PROOF_SIZE + 1)))).toBe('proof-malformed');
+    const error = errorOf(() => parseTlogProof(new Uint8Array(MAX_TLOG_PROOF_SIZE + 1)));
+    expect(error).toMatchObject({ code: 'proof-malformed', message: expect.stringContaining('at most') });
   });
 
   it('is not written if it could not be read', () => {
@@ -188,6 +191,7 @@ describe('an add-checkpoint request', () => {
   const refused: readonly (readonly [string, string])[] = [
     ['with nothing', ''],
     ['without an old size', `${HASH}\n${GO_NOTE}`],
+    ['with another keyword', `Old 1\n\n${GO_NOTE}`],
     ['with an empty old size', `old \n\n${GO_NOTE}`],
     ['with a leading zero', `old 01\n\n${GO_NOTE}`],
     ['with a sign', `old +1\n\n${GO_NOTE}`],
@@ -208,7 +212,8 @@ describe('an add-checkpoint request', () => {
 
   it('is refused with more than 63 hashes, and beyond its largest size', () => {
     expect(codeOf(() => parseRequest(`old 1\n${HASH.repeat(64)}\n${GO_NOTE}`))).toBe('proof-length');
-    expect(codeOf(() => parseAddCheckpoint(new Uint8Array(MAX_ADD_CHECKPOINT_SIZE + 1)))).toBe('proof-malformed');
+    const error = errorOf(() => parseAddCheckpoint(new Uint8Array(MAX_ADD_CHECKPOINT_SIZE + 1)));
+    expect(error).toMatchObject({ code: 'proof-malformed', message: expect.stringContaining('at most') });
   });
 
   it('is not written if it could not be read', () => {

@@ -295,6 +295,18 @@ describe('subtrees', () => {
   });
 });
 
+test('a refusal says what was wrong with the claim, not with the subtree that it stands for', () => {
+  const claim = { index: 1, size: 1, leafHash: EMPTY_ROOT, root: EMPTY_ROOT, proof: [] };
+  expect(() => verifyInclusion(claim)).toThrow('index 1 is not in a tree of 1 leaves');
+  expect(() => verifyInclusion({ ...claim, index: 0, proof: new Array(64).fill(EMPTY_ROOT) })).toThrow(
+    'at most 63 hashes',
+  );
+  const growth = { oldSize: 2, newSize: 1, oldRoot: EMPTY_ROOT, newRoot: EMPTY_ROOT, proof: [] };
+  expect(() => verifyConsistency(growth)).toThrow('the old size 2 is larger than the new size 1');
+  const inSubtree = { index: 7, start: 8, end: 13, leafHash: EMPTY_ROOT, proof: [], root: EMPTY_ROOT };
+  expect(() => verifySubtreeInclusion(inSubtree)).toThrow('index 7 is not in [8, 13)');
+});
+
 test('proofs of random trees of up to 100,000 leaves verify, and no longer after a bit was changed', () => {
   const large = new ReferenceTree(entriesOf(100_000));
   fc.assert(

@@ -1,0 +1,142 @@
+import { join } from 'node:path';
+import {
+  addSignatures,
+  CoreError,
+  cosign,
+  cosignerOf,
+  formatBase64,
+  formatKeyId,
+  formatSignedNote,
+  formatVkey,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  MAX_NOTE_SIZE,
+  type NoteSignature,
+  openCheckpoint,
+  type PrivateKey,
+  parseSignatureLines,
+  parseSignedNote,
+  parseVkey,
+} from '@vitrine/core';
+import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { readInput } from '../files.ts';
+import { keyDirectory, keyFileName, mlDsaSchemes, readKeyFile } from '../keys.ts';
+import { chooseCheckpoint } from '../log-checkpoints.ts';
+import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { readPolicy } from '../policy-file.ts';
+
+interface Options extends LogOption {
+  readonly cosigned?: boolean;
+  readonly cosignatures?: string;
+  readonly policy?: string;
+  readonly mlDsa?: boolean;
+  readonly key?: string;
+  readonly json?: boolean;
+}
+
+/** `vitrine checkpoint` */
+export function registerCheckpoint(program: Command, context: Context): void {
+  withLogOption(program.command('checkpoint'))
+    .summary('print the newest checkpoint, or add signatures to it')
+    .description(
+      'Print the newest signed checkpoint of a log, byte for byte, after adding signatures to it where asked.',
+    )
+    .option('--cosigned', 'print the newest checkpoint that a witness has cosigned')
+    .option('--cosignatures <file>', 'add the signature lines that witnesses returned; - is standard input')
+    .option('--policy <file>', 'the policy that names the witnesses, for --cosignatures')
+    .option('--ml-dsa', "add a signature by the log's own ML-DSA-44 key")
+    .option('--key <file>', 'the ML-DSA-44 key, for --ml-dsa (default: where init put it)')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vitrine checkpoint --log ./log\n  $ vitrine checkpoint --log ./log --cosignatures answer --policy policy\n',
+    )
+    .action((options: Options) => checkpoint(context, options));
+}
+
+async function checkpoint(context: Context, options: Options): Promise<void> {
+  const directory = logDirectory(context, options);
+  const { cosignatures, policy } = options;
+  if ((cosignatures === undefined) !== (policy === undefined)) {
+    throw new CliError('usage', '--cosignatures and --policy go together');
+  }
+  if (options.cosigned && (cosignatures !== undefined || options.mlDsa)) {
+    throw new CliError('usage', 'signatures are added to the newest checkpoint: leave out --cosigned');
+  }
+  if (options.key !== undefined && !options.mlDsa) throw new CliError('usage', '--key names the key of --ml-dsa');
+
+  await using log = await openLog(directory);
+  if (options.mlDsa) await addOwnSignature(context, log, options.key);
+  if (cosignatures !== undefined) await addCosignatures(context, log, cosignatures, policy!);
+  const found = chooseCheckpoint(log, { cosigned: options.cosigned });
+  if (!options.json) return await context.output.bytes(found.note);
+  await context.output.json(checkpointJson(log, found));
+}
+
+/** Verifies what witnesses returned, and has the log keep it. */
+async function addCosignatures(context: Context, log: Log, path: string, policyPath: string): Promise<void> {
+  const { policy, schemes } = await readPolicy(policyPath);
+  const lines = parseSignatureLines(await readInput(path, MAX_NOTE_SIZE, context.stdin));
+  const witnesses = policy.witnesses.map(({ key }) => key);
+  const isKnown = (line: NoteSignature): boolean =>
+    witnesses.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
+  for (const { keyName, keyId } of lines.filter((line) => !isKnown(line))) {
+    context.output.note(`ignored the line of ${keyName} ${formatKeyId(keyId)}: the policy has no such witness`);
+  }
+  const known = lines.filter(isKnown);
+  if (known.length === 0) throw new CoreError('note-unsigned', `${path} has no line of a witness of the policy`);
+
+  const newest = log.checkpoint();
+  const note = formatSignedNote(addSignatures(parseSignedNote(newest.note), known));
+  try {
+    openCheckpoint(note, { origin: log.origin, keys: [log.key], cosigners: witnesses, schemes });
+  } catch (error) {
+    if (!(error instanceof CoreError) || error.code !== 'note-signature') throw error;
+    const hint = `of the newest checkpoint, ${newest.size} entries; if the log has grown since, ask the witness again`;
+    throw new CoreError(error.code, `${error.message} ${hint}`, { cause: error });
+  }
+  await log.publish(note);
+}
+
+/** Has the log's ML-DSA-44 key sign the newest checkpoint too, unless it has. */
+async function addOwnSignature(context: Context, log: Log, keyFile: string | undefined): Promise<void> {
+  const key = await ownMlDsaKey(context, log, keyFile);
+  const { note } = log.checkpoint();
+  const parsed = parseSignedNote(note);
+  if (parsed.signatures.some(({ keyName, keyId }) => keyName === key.vkey.keyName && keyId === key.vkey.keyId)) return;
+  const schemes = await mlDsaSchemes();
+  const line = await cosign({ text: parsed.text, cosigner: cosignerOf(key, { schemes }), time: context.now() });
+  const signed = formatSignedNote(addSignatures(parsed, [line]));
+  openCheckpoint(signed, { origin: log.origin, keys: [log.key, key.vkey], schemes });
+  await log.publish(signed);
+}
+
+async function ownMlDsaKey(context: Context, log: Log, keyFile: string | undefined): Promise<PrivateKey> {
+  const path = keyFile ?? join(await keyDirectory(context), keyFileName(log.origin, 'ml-dsa-44'));
+  const key = await readKeyFile(context, path).catch((error: unknown) => {
+    if (keyFile !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    throw new CliError('key-missing', `the ML-DSA-44 key of ${log.origin} is not in ${path}: name its file with --key`);
+  });
+  if (key.vkey.type !== KEY_TYPE_ML_DSA_44_COSIGNATURE || !log.description.vkeys.includes(formatVkey(key.vkey))) {
+    throw new CoreError('log-key', `${path} is not an ML-DSA-44 key of the log ${log.origin}`);
+  }
+  return key;
+}
+
+function checkpointJson(log: Log, { size, root, note }: LogCheckpoint): unknown {
+  const own = log.description.vkeys.map(parseVkey);
+  const signatures = parseSignedNote(note).signatures.map(({ keyName, keyId }) => ({
+    keyName,
+    keyId: formatKeyId(keyId),
+    log: own.some((key) => key.keyName === keyName && key.keyId === keyId),
+  }));
+  return {
+    origin: log.origin,
+    size,
+    root: formatBase64(root),
+    signatures,
+    checkpoint: new TextDecoder().decode(note),
+  };
+}

@@ -1,0 +1,44 @@
+import { formatBase64 } from '@vitrine/core';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { interrupted } from '../errors.ts';
+import { type LogOption, logDirectory, openStore, withLogOption } from '../log-option.ts';
+import { startProgress } from '../progress.ts';
+import { count } from '../text.ts';
+
+interface Options extends LogOption {
+  readonly json?: boolean;
+}
+
+/** `vitrine fsck` */
+export function registerFsck(program: Command, context: Context): void {
+  withLogOption(program.command('fsck'))
+    .summary('check a log from its entries up')
+    .description(
+      'Derive everything that a log stores from its entries again, and compare. Reports the first thing that differs; ' +
+        'changes nothing.',
+    )
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ vitrine fsck --log ./log\n')
+    .action((options: Options) => check(context, options));
+}
+
+async function check(context: Context, options: Options): Promise<void> {
+  const { output, signal } = context;
+  await using store = await openStore(logDirectory(context, options));
+  const { fsck } = await import('@vitrine/core/log');
+  const progress = startProgress(context, { label: 'checking', unit: 'entries', json: options.json });
+  const onProgress = (done: number, total: number): void => {
+    if (signal.aborted) throw interrupted();
+    progress.update(done, total);
+  };
+  let result: Awaited<ReturnType<typeof fsck>>;
+  try {
+    result = await fsck(store, { onProgress });
+  } finally {
+    progress.stop();
+  }
+  const root = formatBase64(result.root);
+  if (options.json) return await output.json({ size: result.size, root });
+  await output.text(`clean: ${count(result.size, 'entry', 'entries')}, root hash ${root}\n`);
+}

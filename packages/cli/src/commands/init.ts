@@ -1,0 +1,148 @@
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CoreError, ed25519Signer, formatVkey, type PrivateKey } from '@vitrine/core';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError, fileError } from '../errors.ts';
+import { generateKey, keyDirectory, keyFileName, LOG_KEY_TYPES, writeKeyFile } from '../keys.ts';
+import { newPassphrase } from '../passphrase.ts';
+
+interface Options {
+  readonly origin: string;
+  readonly allowDuplicates?: boolean;
+  readonly passphrase?: boolean;
+  readonly keyDir?: string;
+  readonly json?: boolean;
+}
+
+/** `vitrine init` */
+export function registerInit(program: Command, context: Context): void {
+  program
+    .command('init')
+    .summary('create a log and its keys')
+    .description(
+      'Create a log in a directory, and its keys in your configuration directory. Prints a policy that accepts the log, ' +
+        'for those who verify its proofs.',
+    )
+    .argument('<dir>', 'the directory of the log: empty, or not there yet')
+    .requiredOption(
+      '--origin <origin>',
+      'the name of the log, for good: a host name and path of yours, without a scheme',
+    )
+    .option('--allow-duplicates', 'let the same entry be in the log more than once')
+    .option('--passphrase', 'encrypt the key files with a passphrase')
+    .option('--key-dir <dir>', 'put the key files here')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ vitrine init ./log --origin example.com/releases > policy\n')
+    .action((directory: string, options: Options) => init(context, directory, options));
+}
+
+async function init(context: Context, directory: string, options: Options): Promise<void> {
+  const { output } = context;
+  const { origin } = options;
+  const isDefault = options.keyDir === undefined;
+  const keyDir = options.keyDir ?? (await keyDirectory(context));
+  const keyFiles = LOG_KEY_TYPES.map((type) => join(keyDir, keyFileName(origin, type)));
+  // The names are checked with the keys; nothing is written before all checks are done.
+  const keys = await Promise.all(LOG_KEY_TYPES.map((type) => generateKey(context, origin, type)));
+  for (const path of keyFiles) await refuseKeyFile(path, origin);
+  await refuseOccupied(directory);
+  const passphrase = options.passphrase ? await newPassphrase(context) : undefined;
+
+  const vkeys = keys.map(({ vkey }) => formatVkey(vkey));
+  await createAll(directory, { keyDir, keyFiles, keys, vkeys, passphrase, options });
+
+  const policy = policyText(origin, vkeys);
+  if (options.json) {
+    await output.json({
+      origin,
+      directory: resolve(directory),
+      duplicates: options.allowDuplicates === true,
+      vkeys,
+      keyFiles,
+      policy,
+    });
+    return;
+  }
+  output.note(`created the log ${origin} in ${directory}`);
+  for (const path of keyFiles) output.note(`wrote ${path}`);
+  if (!isDefault) output.note(`name the first of them with --key, or in VITRINE_KEY, to add entries`);
+  output.note('the log is unwitnessed: nobody else vouches yet that everybody sees the same one');
+  await output.text(policy);
+}
+
+interface Plan {
+  readonly keyDir: string;
+  readonly keyFiles: readonly string[];
+  readonly keys: readonly PrivateKey[];
+  readonly vkeys: readonly string[];
+  readonly passphrase: string | undefined;
+  readonly options: Options;
+}
+
+/** Writes the keys, then the log; if the log cannot be created its keys are of no use, and go again. */
+async function createAll(
+  directory: string,
+  { keyDir, keyFiles, keys, vkeys, passphrase, options }: Plan,
+): Promise<void> {
+  const { LevelStore, Log } = await import('@vitrine/core/log');
+  const written: string[] = [];
+  try {
+    await mkdir(keyDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+      throw fileError(keyDir, error);
+    });
+    for (const [i, path] of keyFiles.entries()) {
+      await writeKeyFile(path, keys[i]!, passphrase);
+      written.push(path);
+    }
+    const log = await Log.create((description) => LevelStore.create(directory, description), {
+      origin: options.origin,
+      vkeys,
+      duplicates: options.allowDuplicates === true,
+      signer: ed25519Signer(keys[0]!),
+    });
+    await log[Symbol.asyncDispose]();
+  } catch (error) {
+    for (const path of written) await rm(path, { force: true });
+    throw error;
+  }
+}
+
+async function refuseKeyFile(path: string, origin: string): Promise<void> {
+  const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw fileError(path, error);
+  });
+  if (found === undefined) return;
+  throw new CliError(
+    'key-exists',
+    `there is a key of ${origin} already: ${path}. Choose another origin, or another --key-dir; ` +
+      'move the file away only if no log needs it any more',
+  );
+}
+
+async function refuseOccupied(directory: string): Promise<void> {
+  const found = await readdir(directory).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw fileError(directory, error);
+  });
+  if (found.includes('vitrine.json')) throw new CoreError('store-exists', `${directory} already holds a log`);
+  if (found.length > 0) throw new CoreError('store-exists', `${directory} is not empty`);
+}
+
+function policyText(origin: string, vkeys: readonly string[]): string {
+  return [
+    `# Accepts checkpoints of ${origin} that either of its keys signed.`,
+    ...vkeys.map((vkey) => `log ${vkey}`),
+    '',
+    '# No witness is asked for, so what verifies under this policy is unwitnessed. With witnesses, for instance two',
+    '# of three:',
+    '#   witness one <vkey>',
+    '#   witness two <vkey>',
+    '#   witness three <vkey>',
+    '#   group witnesses 2 one two three',
+    '#   quorum witnesses',
+    'quorum none',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { entryJson } from '../entry-view.ts';
+import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { decimalArgument } from '../numbers.ts';
+import { decodeUtf8, hexDump, printable } from '../text.ts';
+
+interface Options extends LogOption {
+  readonly json?: boolean;
+}
+
+/** `vitrine show` */
+export function registerShow(program: Command, context: Context): void {
+  withLogOption(program.command('show'))
+    .summary('print an entry')
+    .description(
+      'Print an entry byte for byte. On a terminal, what it could act on is escaped, and binary data is dumped in hex.',
+    )
+    .argument('<index>', 'the index of the entry, from 0', decimalArgument)
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ vitrine show 3 --log ./log > entry\n')
+    .action((index: number, options: Options) => show(context, index, options));
+}
+
+async function show(context: Context, index: number, options: Options): Promise<void> {
+  const { output } = context;
+  await using log = await openLog(logDirectory(context, options));
+  const entry = await log.entry(index);
+  if (options.json) return await output.json(entryJson(index, entry));
+  if (output.stdout.isTTY !== true) return await output.bytes(entry);
+  const text = decodeUtf8(entry);
+  if (text === undefined) return await output.text(hexDump(entry));
+  await output.text(`${printable(text, { multiline: true })}${text.endsWith('\n') ? '' : '\n'}`);
+}

@@ -1,0 +1,153 @@
+import {
+  CoreError,
+  formatBase64,
+  leafHash as hashLeaf,
+  MAX_ADD_CHECKPOINT_SIZE,
+  MAX_TLOG_PROOF_SIZE,
+  ProofError,
+  parseAddCheckpoint,
+  parseTlogProof,
+  verifyCheckpoint,
+  verifyConsistency as verifyGrowth,
+  verifyTlogProof,
+} from '@vitrine/core';
+import { type Command, Option } from 'commander';
+import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
+import { readAtMost } from '../files.ts';
+import { readPolicy } from '../policy-file.ts';
+import { aligned, preview, printable } from '../text.ts';
+
+interface Options extends FileEntryOptions {
+  readonly policy: string;
+  readonly proof?: string;
+  readonly consistency?: string;
+  readonly from?: string;
+  readonly json?: boolean;
+}
+
+const PREVIEW_WIDTH = 100;
+
+/** `vitrine verify` */
+export function registerVerify(program: Command, context: Context): void {
+  program
+    .command('verify')
+    .summary('verify a proof, offline')
+    .description(
+      'Verify, without the log and without a network, that a file is in a log that a policy accepts; or, with ' +
+        '--consistency, that a log only grew.',
+    )
+    .argument('[file]', 'the file that was added to the log')
+    .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
+    .option('--proof <file>', 'the proof (default: the name of the file with .tlog-proof behind it)')
+    .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
+    .option('--name <name>', 'the base name that the file had when it was added')
+    .addOption(new Option('--consistency <proof>', 'verify a proof of growth').conflicts(['proof', 'raw', 'name']))
+    .option('--from <file>', 'the old checkpoint, or a proof that holds it, for --consistency')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
+        '  $ vitrine verify --consistency growth --from old.checkpoint --policy policy\n',
+    )
+    .action((file: string | undefined, options: Options) => verify(context, file, options));
+}
+
+async function verify(context: Context, file: string | undefined, options: Options): Promise<void> {
+  const { consistency, from } = options;
+  if (consistency === undefined) {
+    if (from !== undefined) throw new CliError('usage', '--from goes with --consistency');
+    if (file === undefined)
+      throw new CliError('usage', 'name the file to verify, or a proof of growth with --consistency');
+    return verifyFile(context, file, options);
+  }
+  if (file !== undefined) throw new CliError('usage', '--consistency verifies no file');
+  if (from === undefined) throw new CliError('usage', 'name the old checkpoint with --from');
+  return verifyConsistency(context, consistency, from, options);
+}
+
+async function verifyFile(context: Context, file: string, options: Options): Promise<void> {
+  const { output } = context;
+  const loaded = await readPolicy(options.policy);
+  const proof = parseTlogProof(await readAtMost(options.proof ?? `${file}.tlog-proof`, MAX_TLOG_PROOF_SIZE));
+  const entry = await fileEntry(file, options, context.signal);
+  const leafHash = hashLeaf(entry);
+  const verified = explained(options, () => verifyTlogProof({ leafHash, proof, ...loaded }));
+
+  const checkpoint = checkpointJson(verified, loaded.policy);
+  const found = { index: proof.index, leafHash: formatBase64(leafHash) };
+  if (options.json) return output.json({ verified: 'inclusion', file, ...found, ...checkpoint });
+  await output.text(
+    aligned([
+      ['verified', `${printable(file)} is in the log`],
+      ['entry', options.raw ? `${entry.length} bytes` : preview(entry, PREVIEW_WIDTH)],
+      ['index', String(proof.index)],
+      ['leaf hash', found.leafHash],
+      ...checkpointRows(checkpoint),
+    ]),
+  );
+}
+
+/** A file that was renamed has another entry, which is worth a hint. */
+function explained<T>({ raw, name }: FileEntryOptions, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof ProofError) || error.code !== 'proof-mismatch' || raw || name !== undefined) throw error;
+    const hint = 'if the file was only renamed, give its old name with --name';
+    throw new ProofError(error.code, `this file is not the entry that the proof is of: ${error.message}; ${hint}`, {
+      cause: error,
+    });
+  }
+}
+
+async function verifyConsistency(context: Context, proofPath: string, from: string, options: Options): Promise<void> {
+  const { output } = context;
+  const loaded = await readPolicy(options.policy);
+  const { policy, schemes } = loaded;
+  const {
+    oldSize,
+    proof,
+    checkpoint: newNote,
+  } = parseAddCheckpoint(await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE));
+  const oldCheckpoint = verifyCheckpoint(await readCheckpoint(from), policy, { schemes });
+  const newCheckpoint = verifyCheckpoint(newNote, policy, { schemes });
+  const { origin, size, root } = oldCheckpoint.checkpoint;
+  if (newCheckpoint.checkpoint.origin !== origin) {
+    throw new CoreError(
+      'checkpoint-origin',
+      `the old checkpoint is of ${origin}, the new one of ${newCheckpoint.checkpoint.origin}`,
+    );
+  }
+  if (oldSize !== size) {
+    throw new ProofError('proof-range', `the proof starts at size ${oldSize}, the old checkpoint has ${size}`);
+  }
+  verifyGrowth({
+    oldSize,
+    newSize: newCheckpoint.checkpoint.size,
+    oldRoot: root,
+    newRoot: newCheckpoint.checkpoint.root,
+    proof,
+  });
+
+  const checkpoint = checkpointJson(newCheckpoint, policy);
+  const old = checkpointJson(oldCheckpoint, policy);
+  if (options.json) return output.json({ verified: 'consistency', ...checkpoint, old });
+  await output.text(
+    aligned([
+      ['verified', 'the log only grew'],
+      ['old tree size', old.unwitnessed ? `${size} (unwitnessed)` : String(size)],
+      ...checkpointRows(checkpoint),
+    ]),
+  );
+}
+
+/** The checkpoint in a file: alone, or in a proof of either kind. */
+async function readCheckpoint(path: string): Promise<Uint8Array> {
+  const bytes = await readAtMost(path, MAX_TLOG_PROOF_SIZE);
+  const begins = (text: string): boolean => Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
+  if (begins('c2sp.org/tlog-proof@')) return parseTlogProof(bytes).checkpoint;
+  return begins('old ') ? parseAddCheckpoint(bytes).checkpoint : bytes;
+}

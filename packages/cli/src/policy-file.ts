@@ -1,0 +1,20 @@
+import { MAX_POLICY_SIZE, type Policy, parsePolicy, type SignatureScheme } from '@vitrine/core';
+import { readAtMost } from './files.ts';
+import { schemesFor } from './keys.ts';
+
+/** A policy with the signature schemes that its keys need. */
+export interface LoadedPolicy {
+  readonly policy: Policy;
+  readonly schemes: readonly SignatureScheme[];
+}
+
+/**
+ * Reads a policy file.
+ *
+ * @throws CliError `file-missing`, `file-io`; CoreError `policy-malformed`
+ */
+export async function readPolicy(path: string): Promise<LoadedPolicy> {
+  const policy = parsePolicy(await readAtMost(path, MAX_POLICY_SIZE));
+  const types = [...policy.logs, ...policy.witnesses].map(({ key }) => key.type);
+  return { policy, schemes: await schemesFor(types) };
+}

@@ -1,0 +1,125 @@
+import { mkdirSync, statSync } from 'node:fs';
+import { parsePolicy, parsePrivateKey } from '@vitrine/core';
+import { mlDsa44 } from '@vitrine/core/ml-dsa';
+import { expect, test } from 'vitest';
+import { keyFileName } from '../src/keys.ts';
+import { parseAs } from './support/json-schema.ts';
+import { type Workspace, workspace } from './support/workspace.ts';
+
+const INIT = ['init', 'log', '--origin', 'example.com/log'];
+const ED25519 = 'config/vitrine/keys/example.com+log.ed25519.key';
+const ML_DSA = 'config/vitrine/keys/example.com+log.ml-dsa-44.key';
+
+test('init creates a log, two keys that only the owner can read, and prints a policy', async () => {
+  const w = workspace();
+  const { status, stdout, stderr } = await w.run(INIT);
+  expect(status).toBe(0);
+  expect(stderr).toBe(
+    [
+      'vitrine: created the log example.com/log in log',
+      `vitrine: wrote ${w.path(ED25519)}`,
+      `vitrine: wrote ${w.path(ML_DSA)}`,
+      'vitrine: the log is unwitnessed: nobody else vouches yet that everybody sees the same one',
+      '',
+    ].join('\n'),
+  );
+  const policy = parsePolicy(new TextEncoder().encode(stdout));
+  expect(policy.logs.map(({ key }) => [key.keyName, key.type])).toEqual([
+    ['example.com/log', 0x01],
+    ['example.com/log', 0x06],
+  ]);
+  expect(policy.quorum).toBe('none');
+  expect(stdout).toContain('#   quorum witnesses');
+  for (const file of [ED25519, ML_DSA]) expect(statSync(w.path(file)).mode & 0o777).toBe(0o600);
+  for (const directory of ['config/vitrine', 'config/vitrine/keys']) {
+    expect(statSync(w.path(directory)).mode & 0o777).toBe(0o700);
+  }
+  expect(w.files('config')).toEqual([ED25519, ML_DSA].map((path) => path.slice('config/'.length)));
+});
+
+test('init leaves no private key in what it prints, nor in the log', async () => {
+  const w = workspace();
+  const { stdout, stderr } = await w.run([...INIT, '--json']);
+  for (const file of [ED25519, ML_DSA]) {
+    const text = w.read(file).toString().trimEnd();
+    const { seed } = parsePrivateKey(text, { schemes: [mlDsa44] });
+    const encodings = [text, Buffer.from(seed).toString('base64'), Buffer.from(seed).toString('hex')];
+    for (const secret of [...encodings.map((encoding) => Buffer.from(encoding)), Buffer.from(seed)]) {
+      expect(Buffer.from(`${stdout}${stderr}`).includes(secret)).toBe(false);
+      for (const name of w.files('log')) expect(w.read(`log/${name}`).includes(secret)).toBe(false);
+    }
+  }
+});
+
+test('init --json prints one object', async () => {
+  const w = workspace();
+  const { status, stdout, stderr } = await w.run([...INIT, '--json', '--allow-duplicates', '--key-dir', 'keys']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  const value = parseAs('init', stdout);
+  expect(value).toMatchObject({
+    origin: 'example.com/log',
+    directory: w.path('log'),
+    duplicates: true,
+    keyFiles: ['keys/example.com+log.ed25519.key', 'keys/example.com+log.ml-dsa-44.key'],
+  });
+  expect(w.files('keys')).toHaveLength(2);
+});
+
+test('the policy that init prints verifies what is added', async () => {
+  const w = workspace();
+  w.write('policy', (await w.run(INIT)).stdout);
+  w.write('file', 'content');
+  await w.run(['add', '--log', 'log', 'file']);
+  await w.run(['prove', 'inclusion', 'file', '--log', 'log', '-o', 'file.tlog-proof']);
+  const { status, stdout } = await w.run(['verify', 'file', '--policy', 'policy']);
+  expect(status).toBe(0);
+  expect(stdout).toContain('unwitnessed');
+});
+
+async function refused(w: Workspace, args: readonly string[], code: string, status: number): Promise<string> {
+  const before = w.files();
+  const result = await w.run(args);
+  expect(result.stderr).toMatch(new RegExp(`^vitrine: ${code}: `));
+  expect({ status: result.status, stdout: result.stdout }).toEqual({ status, stdout: '' });
+  expect(w.files()).toEqual(before);
+  return result.stderr;
+}
+
+test.each([ED25519, ML_DSA])('init refuses to touch a key that is there: %s', async (file) => {
+  const w = workspace();
+  mkdirSync(w.path('config/vitrine/keys'), { recursive: true });
+  w.write(file, 'a key');
+  expect(await refused(w, INIT, 'key-exists', 2)).toContain(w.path(file));
+  expect(w.read(file).toString()).toBe('a key');
+});
+
+test('init refuses a directory that holds something, and writes no keys', async () => {
+  const w = workspace();
+  mkdirSync(w.path('log'));
+  w.write('log/precious', 'data');
+  await refused(w, INIT, 'store-exists', 2);
+});
+
+test('init refuses a directory that holds a log', async () => {
+  const w = workspace();
+  await w.run(INIT);
+  const stderr = await refused(w, ['init', 'log', '--origin', 'example.com/other'], 'store-exists', 2);
+  expect(stderr).toContain('already holds a log');
+});
+
+test('init refuses a directory that cannot be, and writes no keys', async () => {
+  const w = workspace();
+  w.write('file', '');
+  await refused(w, ['init', 'file/log', '--origin', 'example.com/log'], 'file-io', 3);
+  await refused(w, ['init', 'log', '--origin', 'example.com/log', '--key-dir', 'file/keys'], 'file-io', 3);
+});
+
+test.each(['', 'two words', 'a+b', 'new\nline'])('init refuses the origin %j', async (origin) => {
+  await refused(workspace(), ['init', 'log', '--origin', origin], 'key-malformed', 2);
+});
+
+test('names of key files are different for different origins', () => {
+  expect(keyFileName('log.example/releases', 'ed25519')).toBe('log.example+releases.ed25519.key');
+  expect(keyFileName('ü.example/a b%', 'ml-dsa-44')).toBe('%C3%BC.example+a%20b%25.ml-dsa-44.key');
+  expect(keyFileName('../../x', 'ed25519')).toBe('..+..+x.ed25519.key');
+});

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest';
+import { startProgress } from '../src/progress.ts';
+import { run } from '../src/run.ts';
+import type { Terminal } from '../src/terminal.ts';
+import { testContext } from './support/test-context.ts';
+import { workspace, workspaceWithLog } from './support/workspace.ts';
+
+/** A terminal at which somebody types these answers. */
+function typing(...answers: string[]): Terminal & { readonly prompts: string[] } {
+  const prompts: string[] = [];
+  return {
+    prompts,
+    askSecret: async (prompt) => {
+      prompts.push(prompt);
+      return answers.shift()!;
+    },
+  };
+}
+
+test('a new passphrase is asked for twice, and one that is in use once', async () => {
+  const w = workspace();
+  const key = w.path('k');
+  const making = typing('secret', 'secret');
+  const made = testContext({ terminal: making });
+  expect(await run(['key', 'generate', 'k', '--out', key, '--passphrase'], made.context)).toBe(0);
+  expect(making.prompts).toEqual(['New passphrase: ', 'The same again: ']);
+
+  const using = typing('secret');
+  const shown = testContext({ terminal: using });
+  expect(await run(['key', 'show', key], shown.context)).toBe(0);
+  expect(using.prompts).toEqual([`Passphrase for ${key}: `]);
+  expect(shown.stdout()).toBe(made.stdout());
+});
+
+test('a new passphrase that is typed differently, or empty, is refused', async () => {
+  const w = workspace();
+  for (const [answers, error] of [
+    [['one', 'two'], 'passphrase-wrong: the two passphrases differ'],
+    [[''], 'passphrase-missing: the passphrase is empty'],
+  ] as const) {
+    const { context, stderr } = testContext({ terminal: typing(...answers) });
+    expect(await run(['key', 'generate', 'k', '--out', w.path('k'), '--passphrase'], context)).toBe(2);
+    expect(stderr()).toBe(`vitrine: ${error}\n`);
+  }
+  expect(w.files()).toEqual([]);
+});
+
+async function onTerminal(log: string, args: readonly string[], columns = 80): Promise<string> {
+  const { context, stdout } = testContext({ isTTY: true, columns });
+  expect(await run([...args, '--log', log], context)).toBe(0);
+  return stdout();
+}
+
+test('show never prints raw control characters to a terminal', async () => {
+  const w = await workspaceWithLog({ entries: ['\u001b]0;title\u0007\u202e\ttext\nmore', 'line\n'] });
+  w.write('binary', Buffer.of(0x1b, 0x5b, 0xff, 0x41));
+  await w.run(['add', '--raw', 'binary', '--log', 'log']);
+  const log = w.path('log');
+  expect(await onTerminal(log, ['show', '0'])).toBe('\\u{1b}]0;title\\u{7}\\u{202e}\ttext\nmore\n');
+  expect(await onTerminal(log, ['show', '1'])).toBe('line\n');
+  expect(await onTerminal(log, ['show', '2'])).toBe(`0000  1b 5b ff 41${' '.repeat(36)}  .[.A\n`);
+});
+
+test('ls fits the terminal', async () => {
+  const w = await workspaceWithLog({ entries: ['x'.repeat(300)] });
+  for (const columns of [60, 132]) {
+    const [line] = (await onTerminal(w.path('log'), ['ls'], columns)).split('\n');
+    expect(Array.from(line!)).toHaveLength(columns);
+  }
+});
+
+test('what is interrupted has exit status 130', async () => {
+  const w = await workspaceWithLog({ entries: ['a'] });
+  w.write('file', 'x');
+  for (const args of [
+    ['ls'],
+    ['fsck'],
+    ['export', w.path('out')],
+    ['add', '--key', w.path('nowhere'), w.path('file')],
+  ]) {
+    const { context, stderr } = testContext({ signal: AbortSignal.abort() });
+    expect(await run([...args, '--log', w.path('log')], context)).toBe(130);
+    expect(stderr()).toBe('vitrine: interrupted: interrupted\n');
+  }
+});
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function progressOf(options: Parameters<typeof testContext>[0], json = false): Promise<string> {
+  const { context, stderr } = testContext(options);
+  const progress = startProgress(context, { label: 'checking', unit: 'entries', json });
+  progress.update(1, 100);
+  await wait(600);
+  progress.update(2, 100);
+  await wait(300);
+  progress.update(50, 100);
+  await wait(200);
+  progress.stop();
+  return stderr();
+}
+
+test('a long operation shows a progress bar on a terminal, and nowhere else', async () => {
+  const [shown, ...hidden] = await Promise.all([
+    progressOf({ isTTY: true }),
+    progressOf({ isTTY: false }),
+    progressOf({ isTTY: true, env: { NO_COLOR: '1' } }),
+    progressOf({ isTTY: true }, true),
+  ]);
+  expect(shown).toMatch(/checking .* 50% 50\/100 entries/);
+  expect(hidden).toEqual(['', '', '']);
+});

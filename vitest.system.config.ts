@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['@vitrine/source', 'node', 'module', 'development|production'];
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    // The kill test runs with every `npm test` too, in fewer rounds.
+    include: ['packages/*/test/**/*.system.test.ts', 'packages/core/test/log/kill.test.ts'],
+    testTimeout: 600_000,
+    hookTimeout: 60_000,
+  },
+});

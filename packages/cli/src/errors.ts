@@ -50,7 +50,7 @@ const INTERRUPTED = 130;
  * a policy or the stored log? 1: do not go on with what was checked. Would another command line or other input have
  * helped? 2. Is it the machine, a file or another process? 3: the same command can succeed later.
  */
-const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>> = {
+export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>> = {
   'proof-range': REFUSED,
   'proof-length': REFUSED,
   'proof-mismatch': REFUSED,

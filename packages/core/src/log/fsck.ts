@@ -167,7 +167,10 @@ class Fingerprint {
 async function checkIndices(store: Store, expected: Fingerprint, size: number): Promise<void> {
   const found = new Fingerprint();
   const prefix = Uint8Array.of(LEAF_KEY_PREFIX);
-  for await (const [key, value] of store.derived(prefix)) found.add(key.subarray(1), decodeIndex(value));
+  for await (const [key, value] of store.derived(prefix)) {
+    if (key.length !== prefix.length + HASH_SIZE) throw corrupt(`the store has a leaf hash of ${key.length - 1} bytes`);
+    found.add(key.subarray(1), decodeIndex(value));
+  }
   for (let index = 0; index * TILE_WIDTH < size; index++) {
     await setImmediate();
     const width = tileWidth(0, index, size);

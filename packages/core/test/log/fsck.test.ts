@@ -58,6 +58,13 @@ describe('fsck', () => {
       'not in the log',
       (disk) => disk.derived.set(leafKeyOf(SIZE), encodeIndex(1)),
     ],
+    ['a leaf hash that is too long', '33 bytes', (disk) => disk.derived.set(`${leafKeyOf(5)}00`, encodeIndex(5))],
+    [
+      'a leaf hash that is too short',
+      '31 bytes',
+      (disk) => disk.derived.set(leafKeyOf(5).slice(0, -2), encodeIndex(5)),
+    ],
+    ['an index that is too short', 'index of a leaf', (disk) => disk.derived.set(leafKeyOf(5), Uint8Array.of(5))],
     [
       'two indices that are exchanged',
       'entry 5 ',

@@ -136,6 +136,13 @@ describe('a signed note', () => {
     expect(await codeOfAsync(signNote('a\n', []))).toBe('note-malformed');
   });
 
+  it('reaches no signer if its text is bad', async () => {
+    let asked = 0;
+    const signer = { keyName: 'k', keyId: 1, sign: () => Uint8Array.of(++asked) };
+    expect(await codeOfAsync(signNote('a\t\n', [signer]))).toBe('note-malformed');
+    expect(asked).toBe(0);
+  });
+
   it('takes more signatures, none of them twice', () => {
     const note = parseText(`text\n\n${LINE}`);
     const other = { ...line, signature: Uint8Array.of(3) };
@@ -166,5 +173,7 @@ describe('signature lines without a note', () => {
     expect(codeOf(() => parseSignatureLines(Uint8Array.of(0xff, 0x0a)))).toBe('note-malformed');
     expect(codeOf(() => parseSignatureLines(new Uint8Array(MAX_NOTE_SIZE + 1)))).toBe('note-too-large');
     expect(codeOf(() => formatSignatureLines([]))).toBe('note-malformed');
+    const huge = { ...line, signature: new Uint8Array(MAX_NOTE_SIZE) };
+    expect(codeOf(() => formatSignatureLines([huge]))).toBe('note-too-large');
   });
 });

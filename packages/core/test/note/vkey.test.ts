@@ -86,6 +86,7 @@ describe('a vkey', () => {
   it('is not a private key, and the refusal does not show it', () => {
     const error = errorOf(() => parseVkey(GO_LOG_PRIVATE));
     expect(error?.code).toBe('key-malformed');
+    expect(error?.message).toContain('private key');
     expect(error?.message).not.toContain('AQEB');
   });
 

@@ -29,7 +29,13 @@ export {
 export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
 export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
 export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
-export { addSignatures, formatSignedNote, parseSignedNote, type SignedNote } from './note/signed-note.ts';
+export {
+  addSignatures,
+  formatSignedNote,
+  parseSignedNote,
+  renewSignatures,
+  type SignedNote,
+} from './note/signed-note.ts';
 export type { Signer } from './note/signer.ts';
 export {
   formatTlogProof,

@@ -16,6 +16,7 @@ import {
   parseSignatureLines,
   parseSignedNote,
   parseVkey,
+  renewSignatures,
 } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Command } from 'commander';
@@ -89,7 +90,7 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
   if (known.length === 0) throw new CoreError('note-unsigned', `${path} has no line of a witness of the policy`);
 
   const newest = log.checkpoint();
-  const note = formatSignedNote(addSignatures(parseSignedNote(newest.note), known));
+  const note = formatSignedNote(renewSignatures(parseSignedNote(newest.note), known));
   try {
     openCheckpoint(note, { origin: log.origin, keys: [log.key], cosigners: witnesses, schemes });
   } catch (error) {

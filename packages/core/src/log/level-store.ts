@@ -66,6 +66,9 @@ export class LevelStore implements Store {
     await attempt(directory, () => makeDirectoryDurably(directory));
     const found = await attempt(directory, () => readdir(directory));
     if (found.includes(MARKER)) throw new CoreError('store-exists', `${directory} already holds a log`);
+    if (found.includes(DATABASE)) {
+      throw new CoreError('store-exists', `${directory} holds a log that was not finished: remove it, and begin again`);
+    }
     if (found.length > 0) throw new CoreError('store-exists', `${directory} is not empty`);
     const head: Head = { size: 0, root: EMPTY_ROOT };
     const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);

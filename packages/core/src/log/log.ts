@@ -4,7 +4,7 @@ import { CoreError, ProofError } from '../error.ts';
 import { formatCheckpoint } from '../note/checkpoint.ts';
 import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
-import { addSignatures, formatSignedNote, parseSignedNote, type SignedNote, signNote } from '../note/signed-note.ts';
+import { formatSignedNote, parseSignedNote, renewSignatures, type SignedNote, signNote } from '../note/signed-note.ts';
 import type { Signer } from '../note/signer.ts';
 import { parseVkey, type VerifierKey } from '../note/vkey.ts';
 import { checkEntry, parseBundle } from '../tile/entry-bundle.ts';
@@ -337,7 +337,7 @@ export class Log implements AsyncDisposable {
 
   /**
    * Keeps a checkpoint of this log with further signatures: those of witnesses. The caller has verified them. Signatures
-   * that are there already for the same tree are kept too.
+   * that are there already for the same tree are kept too, but for those of keys that signed again.
    *
    * @returns the checkpoint with all its signatures
    * @throws CoreError `log-range` if the tree is larger than the log; `log-corrupt` if it is another one; what
@@ -353,7 +353,7 @@ export class Log implements AsyncDisposable {
     const { size, root } = checkpoint;
     const parsed = parseSignedNote(note);
     const known = [this.#cosigned, this.#signed].find((other) => other?.size === size);
-    const merged = known === undefined ? parsed : addSignatures(parseSignedNote(known.note), parsed.signatures);
+    const merged = known === undefined ? parsed : renewSignatures(parseSignedNote(known.note), parsed.signatures);
     const published = { size, root, note: formatSignedNote(merged) };
     if (this.#signed?.size === size) {
       this.#signed = published;

@@ -86,6 +86,20 @@ export function addSignatures(note: SignedNote, signatures: readonly NoteSignatu
   return result;
 }
 
+/**
+ * As {@link addSignatures}, but where a key signs again its earlier lines give way: a witness that cosigns one checkpoint
+ * every hour must not fill the note. Nothing is verified.
+ *
+ * @throws CoreError `note-malformed`, `note-too-large` as {@link formatSignedNote}
+ */
+export function renewSignatures(note: SignedNote, signatures: readonly NoteSignature[]): SignedNote {
+  const kept = note.signatures.filter((line) => {
+    const again = signatures.filter(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
+    return again.length === 0 || again.some((other) => isSame(line, other));
+  });
+  return addSignatures({ text: note.text, signatures: kept }, signatures);
+}
+
 function isSame(a: NoteSignature, b: NoteSignature): boolean {
   return a.keyName === b.keyName && a.keyId === b.keyId && equalBytes(a.signature, b.signature);
 }

@@ -2,13 +2,13 @@ import { MemoryDisk, MemoryStore, ReferenceTree, SeededRandom } from '@vitrine/t
 import { describe, expect, test } from 'vitest';
 import { formatDescription } from '../../src/log/description.ts';
 import { Log } from '../../src/log/log.ts';
-import { cosign } from '../../src/note/cosignature.ts';
+import { cosign, cosignatureTime } from '../../src/note/cosignature.ts';
 import { cosignerOf } from '../../src/note/cosigner.ts';
 import { ed25519Signer } from '../../src/note/ed25519.ts';
 import { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE } from '../../src/note/key-type.ts';
 import { openCheckpoint } from '../../src/note/open-checkpoint.ts';
 import { privateKeyFromSeed } from '../../src/note/private-key.ts';
-import { formatSignedNote, parseSignedNote, signNote } from '../../src/note/signed-note.ts';
+import { formatSignedNote, parseSignedNote, type SignedNote, signNote } from '../../src/note/signed-note.ts';
 import { formatVkey } from '../../src/note/vkey.ts';
 import { EMPTY_ROOT, leafHash } from '../../src/tree/hash.ts';
 import {
@@ -34,6 +34,12 @@ async function cosigned(note: Uint8Array, key = WITNESS, time = 1_700_000_000): 
   const signed = parseSignedNote(note);
   const line = await cosign({ text: signed.text, cosigner: cosignerOf(key), time });
   return formatSignedNote({ text: signed.text, signatures: [...signed.signatures, line] });
+}
+
+/** The note with the log's own line alone, as a witness gets it. */
+function parseOwn(note: Uint8Array): SignedNote {
+  const { text, signatures } = parseSignedNote(note);
+  return { text, signatures: signatures.filter(({ keyName }) => keyName === ORIGIN) };
 }
 
 const signersOf = (note: Uint8Array): string[] => parseSignedNote(note).signatures.map(({ keyName }) => keyName);
@@ -406,6 +412,18 @@ describe('checkpoints with the signatures of others', () => {
     const { log: reopened } = await openLog(disk);
     expect(reopened.checkpoint().note).toEqual(both);
     expect(reopened.cosignedCheckpoint()?.note).toEqual(witnessed);
+  });
+
+  test('are replaced when a witness cosigns the same tree again, as often as it likes', async () => {
+    const { log } = await createLog();
+    await log.append(entryOf(0));
+    await log.publish(await cosigned(log.checkpoint().note, WITNESS2, 1_700_000_000));
+    for (let time = 1_700_000_001; time < 1_700_000_100; time++) {
+      await log.publish(await cosigned(formatSignedNote(parseOwn(log.checkpoint().note)), WITNESS, time));
+    }
+    expect(signersOf(log.checkpoint().note)).toEqual([ORIGIN, 'witness.example/v', 'witness.example/w']);
+    const [, , last] = parseSignedNote(log.checkpoint().note).signatures;
+    expect(cosignatureTime(last!.signature)).toBe(1_700_000_099);
   });
 
   test('of an older tree do not replace those of a newer one', async () => {

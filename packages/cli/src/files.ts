@@ -1,6 +1,6 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type { WriteFileOptions } from '@vitrine/core/log';
 import { fileError } from './errors.ts';
 
 /**
@@ -36,53 +36,21 @@ async function collect(stream: AsyncIterable<Uint8Array>, limit: number): Promis
   return new Uint8Array(Buffer.concat(chunks).subarray(0, limit + 1));
 }
 
-/** How a file is written. */
-export interface WriteOptions {
-  readonly mode?: number;
-  /** Replace a file that is there. */
-  readonly force?: boolean;
-}
-
 /**
- * Writes a file, and resolves once it survives a power cut. What was begun and failed is removed again; with `force` the
- * old file stays as it was until the new one is whole.
+ * Writes a file, and resolves once it survives a power cut. What was begun and failed is removed again; a file that is
+ * replaced stays as it was until the new one is whole.
  *
- * @throws CliError `file-exists` unless `force`; `file-missing` if the directory is not there; `file-io`
+ * @throws CliError `file-exists` unless `replace`; `file-missing` if the directory is not there; `file-io`
  */
 export async function writeNewFile(
   path: string,
-  bytes: Uint8Array | string,
-  options: WriteOptions = {},
+  bytes: Uint8Array,
+  { mode, replace = false }: WriteFileOptions = {},
 ): Promise<void> {
-  const { mode = 0o644, force = false } = options;
-  // In the same directory, because a rename across file systems is a copy.
-  const written = force ? join(dirname(path), `.${basename(path)}.${process.pid}.tmp`) : path;
-  let created = false;
+  const { writeFileDurably } = await import('@vitrine/core/log');
   try {
-    const file = await open(written, 'wx', mode);
-    created = true;
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (force) await rename(written, path);
-    created = false;
-    await syncDirectory(dirname(path));
+    await writeFileDurably(path, bytes, { ...(mode !== undefined && { mode }), replace });
   } catch (error) {
-    if (created) await rm(written, { force: true });
     throw fileError(path, error);
-  }
-}
-
-async function syncDirectory(directory: string): Promise<void> {
-  // Windows cannot open directories, and does not need to.
-  if (process.platform === 'win32') return;
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }

@@ -85,7 +85,7 @@ export async function writeKeyFile(path: string, key: PrivateKey, passphrase: st
   const text = `${formatPrivateKey(key)}\n`;
   const content = passphrase === undefined ? text : await encryptText(text, passphrase);
   try {
-    await writeNewFile(path, content, { mode: KEY_FILE_MODE });
+    await writeNewFile(path, new TextEncoder().encode(content), { mode: KEY_FILE_MODE });
   } catch (error) {
     if (error instanceof CliError && error.code === 'file-exists') {
       throw new CliError('key-exists', `${path} is there already, and a key is never overwritten: name another file`);

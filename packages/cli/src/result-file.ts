@@ -30,7 +30,7 @@ export async function writeResult({ output }: Context, bytes: Uint8Array, option
   const path = outFile(options);
   if (path === undefined) return output.bytes(bytes);
   try {
-    await writeNewFile(path, bytes, { force: options.force === true });
+    await writeNewFile(path, bytes, { replace: options.force === true });
   } catch (error) {
     if (error instanceof CliError && error.code === 'file-exists') {
       throw new CliError('file-exists', `${path} is there already: use --force to replace it`, { cause: error });

@@ -1,25 +1,39 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
+/** How a file is written. */
+export interface WriteFileOptions {
+  /** Permissions of a new file. */
+  readonly mode?: number;
+  /** Whether a file that is there gives way, which is the default, or the write fails with `EEXIST`. */
+  readonly replace?: boolean;
+}
+
 /**
- * Puts `bytes` into the file at `path`, replacing what it held: whoever reads sees the old file or the new one, whole,
- * and once this resolves the new one survives a power cut.
+ * Puts `bytes` into the file at `path`: whoever reads sees the old file or the new one, whole, and once this resolves the
+ * new one survives a power cut. What was begun and failed is removed again.
+ *
+ * @throws what the file system throws
  */
-export async function writeFileDurably(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+export async function writeFileDurably(
+  path: string,
+  bytes: Uint8Array,
+  { mode = 0o644, replace = true }: WriteFileOptions = {},
+): Promise<void> {
   const directory = dirname(path);
   // In the same directory, because a rename across file systems is a copy.
-  const temporary = join(directory, `.${basename(path)}.${process.pid}.tmp`);
+  const written = replace ? join(directory, `.${basename(path)}.${process.pid}.tmp`) : path;
+  const file = await open(written, replace ? 'w' : 'wx', mode);
   try {
-    const file = await open(temporary, 'w', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    if (replace) await rename(written, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(written, { force: true });
     throw error;
   }
   await syncDirectory(directory);

@@ -4,9 +4,10 @@ import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import { formatTilePath, TILE_WIDTH, type Tile } from '../tile/tile.ts';
+import type { LogCheckpoint } from './checkpoint-keeper.ts';
 import { writeFileDurably } from './durable-file.ts';
 import type { OnProgress } from './fsck.ts';
-import type { Log, LogCheckpoint } from './log.ts';
+import type { Log } from './log.ts';
 
 /** Files written at once: enough to keep a disk busy while each waits for its fsync. */
 const PARALLEL = 16;

@@ -1,32 +1,26 @@
 import { setImmediate } from 'node:timers/promises';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError, ProofError } from '../error.ts';
-import { formatCheckpoint } from '../note/checkpoint.ts';
-import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
-import { formatSignedNote, parseSignedNote, renewSignatures, type SignedNote, signNote } from '../note/signed-note.ts';
 import type { Signer } from '../note/signer.ts';
-import { parseVkey, type VerifierKey } from '../note/vkey.ts';
+import type { VerifierKey } from '../note/vkey.ts';
 import { checkEntry, parseBundle } from '../tile/entry-bundle.ts';
 import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
-import type { CompactRange } from '../tree/compact-range.ts';
-import { EMPTY_ROOT, HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
-import { coveringNodes, foldHashes, treeRoot } from '../tree/interval.ts';
+import { HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
+import { treeRoot } from '../tree/interval.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
 import { proveConsistency, proveInclusion } from '../tree/prove.ts';
 import { type Appended, AppendedBatch } from './appended.ts';
+import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
+import { entryChunks } from './entry-chunks.ts';
 import { decodeIndex, KnownLeaves, leafKey } from './known-leaves.ts';
+import { checkSigner, signingKey } from './log-key.ts';
+import { corruptEntry, type OpenedTree, openTree, requireRoot } from './open-tree.ts';
 import { isReservedEntry } from './reserved-entry.ts';
-import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, type Sequenced, Sequencer } from './sequencer.ts';
-import type { Head, PublishedCheckpoints, Store } from './store.ts';
+import { type Sequenced, Sequencer } from './sequencer.ts';
+import type { Head, Store } from './store.ts';
 import { StoreReader } from './store-reader.ts';
-
-/** A checkpoint of this log. */
-export interface LogCheckpoint extends Head {
-  /** The signed note. */
-  readonly note: Uint8Array;
-}
 
 /** What a log is created with. */
 export interface CreateOptions extends LogDescription {
@@ -47,29 +41,25 @@ export class Log implements AsyncDisposable {
   readonly #signer: Signer | undefined;
   readonly #key: VerifierKey;
   readonly #reader: StoreReader;
+  readonly #checkpoints: CheckpointKeeper;
   readonly #sequencer: Sequencer;
   #head: Head;
-  #signed: LogCheckpoint | undefined;
-  #cosigned: LogCheckpoint | undefined;
-  #unpublished: PublishedCheckpoints = {};
-  #publishing: Promise<void> | undefined;
   #closed = false;
 
   private constructor(
     store: Store,
     description: LogDescription,
     key: VerifierKey,
-    opened: Opened,
+    opened: OpenedTree,
     signer: Signer | undefined,
   ) {
     this.description = description;
     this.#store = store;
     this.#key = key;
     this.#head = opened.head;
-    this.#signed = opened.signed;
-    this.#cosigned = opened.cosigned;
     this.#signer = signer;
     this.#reader = new StoreReader(store, () => this.#head.size);
+    this.#checkpoints = new CheckpointKeeper(store, description, key, opened.checkpoints);
     this.#sequencer = new Sequencer(
       {
         store,
@@ -77,7 +67,8 @@ export class Log implements AsyncDisposable {
         head: () => this.#head,
         committed: async (head) => {
           this.#head = head;
-          return (await this.#sign()).note;
+          // Nothing is committed without a signer.
+          return (await this.#checkpoints.sign(head, this.#signer!)).note;
         },
         checkpoint: () => this.checkpoint().note,
       },
@@ -120,9 +111,10 @@ export class Log implements AsyncDisposable {
     const description = parseDescription(await store.description());
     const key = signingKey(description);
     if (signer !== undefined) checkSigner(signer, key);
-    const log = new Log(store, description, key, await openTree(store, description, key), signer);
+    const log = new Log(store, description, key, await openTree(store, key), signer);
     // The log stopped after storing this head and before signing it, or before storing the signature.
-    if (signer !== undefined && log.#signed?.size !== log.#head.size) await log.#sign();
+    const { signed } = log.#checkpoints.current;
+    if (signer !== undefined && signed?.size !== log.size) await log.#checkpoints.sign(log.#head, signer);
     return log;
   }
 
@@ -151,15 +143,16 @@ export class Log implements AsyncDisposable {
    * @throws CoreError `log-read-only` if there is none yet, because the log was never opened with its key
    */
   checkpoint(): LogCheckpoint {
-    if (this.#signed === undefined) {
+    const { signed } = this.#checkpoints.current;
+    if (signed === undefined) {
       throw new CoreError('log-read-only', `${this.origin} has no signed checkpoint yet: open it with its key`);
     }
-    return this.#signed;
+    return signed;
   }
 
   /** The newest checkpoint with signatures of others than the log, if there is one. It can be older than the newest. */
   cosignedCheckpoint(): LogCheckpoint | undefined {
-    return this.#cosigned;
+    return this.#checkpoints.current.cosigned;
   }
 
   /**
@@ -190,7 +183,7 @@ export class Log implements AsyncDisposable {
   ): AsyncGenerator<AppendedBatch, void, undefined> {
     const under: Promise<Sequenced>[] = [];
     let failed: { error: unknown } | undefined;
-    const source = chunks(entries, (entry) => this.#checkAppendable(entry));
+    const source = entryChunks(entries, (entry) => this.#checkAppendable(entry));
     try {
       for (;;) {
         let next: IteratorResult<Uint8Array[]>;
@@ -351,19 +344,8 @@ export class Log implements AsyncDisposable {
     }
     requireRoot(checkpoint, await this.#rootAt(checkpoint.size));
     const { size, root } = checkpoint;
-    const parsed = parseSignedNote(note);
-    const known = [this.#cosigned, this.#signed].find((other) => other?.size === size);
-    const merged = known === undefined ? parsed : renewSignatures(parseSignedNote(known.note), parsed.signatures);
-    const published = { size, root, note: formatSignedNote(merged) };
-    if (this.#signed?.size === size) {
-      this.#signed = published;
-      this.#keep({ signed: published.note });
-    }
-    if (this.#isCosigned(merged) && (this.#cosigned?.size ?? 0) <= size) {
-      this.#cosigned = published;
-      this.#keep({ cosigned: published.note });
-    }
-    await this.#published();
+    const published = this.#checkpoints.add({ size, root, note });
+    await this.#checkpoints.stored();
     return published;
   }
 
@@ -373,7 +355,7 @@ export class Log implements AsyncDisposable {
     this.#closed = true;
     await this.#sequencer.idle();
     try {
-      await this.#published();
+      await this.#checkpoints.stored();
     } finally {
       await this.#store[Symbol.asyncDispose]();
     }
@@ -405,12 +387,6 @@ export class Log implements AsyncDisposable {
     if (size > this.size) throw new CoreError('log-range', `the log has ${this.size} entries, not ${size}`);
   }
 
-  /** Whether somebody else than the log signed: it can have further keys of its own. */
-  #isCosigned({ signatures }: SignedNote): boolean {
-    const own = this.description.vkeys.map(parseVkey);
-    return signatures.some((line) => !own.some((key) => key.keyName === line.keyName && key.keyId === line.keyId));
-  }
-
   async #rootAt(size: number): Promise<Uint8Array> {
     return size === this.size ? this.root.slice() : treeRoot(size, this.#reader);
   }
@@ -425,118 +401,6 @@ export class Log implements AsyncDisposable {
     }
     return undefined;
   }
-
-  /** Signs the head, which is stored, and keeps the checkpoint. */
-  async #sign(): Promise<LogCheckpoint> {
-    const head = this.#head;
-    const text = formatCheckpoint({ origin: this.origin, ...head, extensions: [] });
-    const note = formatSignedNote(await signNote(text, [this.#signer!]));
-    // A signer that is broken, or a fault while it computed, must not get a note into the world.
-    openCheckpoint(note, { origin: this.origin, keys: [this.#key] });
-    const checkpoint = { ...head, note };
-    this.#signed = checkpoint;
-    this.#keep({ signed: note });
-    return checkpoint;
-  }
-
-  /**
-   * Has the store keep checkpoints, one write at a time and only the newest ones. Appending does not wait for that: what
-   * is lost is signed again when the log is opened.
-   */
-  #keep(checkpoints: PublishedCheckpoints): void {
-    this.#unpublished = { ...this.#unpublished, ...checkpoints };
-    this.#publishing ??= this.#publishAll();
-    this.#publishing.catch(() => {});
-  }
-
-  async #publishAll(): Promise<void> {
-    while (Object.keys(this.#unpublished).length > 0) {
-      const checkpoints = this.#unpublished;
-      this.#unpublished = {};
-      await this.#store.publish(checkpoints);
-    }
-    this.#publishing = undefined;
-  }
-
-  async #published(): Promise<void> {
-    await this.#publishing;
-  }
-}
-
-interface Opened {
-  readonly head: Head;
-  readonly range: CompactRange;
-  readonly signed: LogCheckpoint | undefined;
-  readonly cosigned: LogCheckpoint | undefined;
-}
-
-/** Reads what the store has and refuses what does not fit together. */
-async function openTree(store: Store, description: LogDescription, key: VerifierKey): Promise<Opened> {
-  const { head, checkpoints } = await store.readHead();
-  const reader = new StoreReader(store, () => head.size);
-  const nodes = coveringNodes({ start: 0, end: head.size });
-  const range = { size: head.size, hashes: await reader.readHashes(nodes) };
-  requireRoot(head, foldHashes(range.hashes));
-
-  // The last bundle, because a damaged end is what a crash or a bad copy leaves.
-  if (head.size > 0) {
-    const index = Math.floor((head.size - 1) / TILE_WIDTH);
-    const width = tileWidth('entries', index, head.size);
-    const tile = await reader.tile(0, index, width);
-    parseBundle(await store.readBundle(index, width), width).forEach((entry, slot) => {
-      if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(index * TILE_WIDTH + slot);
-    });
-  }
-
-  const open = async (note: Uint8Array | undefined): Promise<LogCheckpoint | undefined> => {
-    if (note === undefined) return undefined;
-    let checkpoint: Head;
-    try {
-      ({ checkpoint } = openCheckpoint(note, { origin: description.origin, keys: [key] }));
-    } catch (cause) {
-      throw new CoreError('log-corrupt', `the stored checkpoint is not one of ${description.origin}`, { cause });
-    }
-    const { size, root } = checkpoint;
-    if (size > head.size) {
-      throw new CoreError(
-        'log-corrupt',
-        `the log has signed a checkpoint of ${size} entries and holds only ${head.size}: entries were lost. ` +
-          'Restore them from a copy; appending to this store would fork the log',
-      );
-    }
-    requireRoot(checkpoint, await treeRoot(size, reader));
-    return { size, root, note };
-  };
-  return { head, range, signed: await open(checkpoints.signed), cosigned: await open(checkpoints.cosigned) };
-}
-
-/** The key that signs a log's checkpoints: the first of type 0x01. */
-function signingKey({ origin, vkeys }: LogDescription): VerifierKey {
-  const key = vkeys.map(parseVkey).find(({ type }) => type === KEY_TYPE_ED25519);
-  if (key === undefined) throw new CoreError('log-key', 'a log needs a key of type 0x01 (Ed25519)');
-  if (key.keyName !== origin) {
-    throw new CoreError('log-key', `the log's key must have its origin as its name: ${origin}, not ${key.keyName}`);
-  }
-  return key;
-}
-
-function checkSigner(signer: Signer, key: VerifierKey): void {
-  if (signer.keyName !== key.keyName || signer.keyId !== key.keyId) {
-    throw new CoreError('log-key', `the signer's key is another one than that of the log ${key.keyName}`);
-  }
-}
-
-function requireRoot({ size, root }: Head, computed: Uint8Array): void {
-  if (!equalBytes(root, size === 0 ? EMPTY_ROOT : computed)) {
-    throw new CoreError(
-      'log-corrupt',
-      `the stored tiles do not give the root of the tree of ${size} entries: check the log with fsck`,
-    );
-  }
-}
-
-function corruptEntry(index: number): CoreError {
-  return new CoreError('log-corrupt', `entry ${index} does not hash to its leaf: check the log with fsck`);
 }
 
 /** A proof that does not verify tells of damage here, and must not reach anybody. */
@@ -552,29 +416,4 @@ function checked<T>(claim: T, verify: (claim: T) => void): T {
     throw cause;
   }
   return claim;
-}
-
-/** Entries in arrays that each fit a commit. What precedes a failure comes first, then the failure. */
-async function* chunks(
-  entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  check: (entry: Uint8Array) => void,
-): AsyncGenerator<Uint8Array[], void, undefined> {
-  let chunk: Uint8Array[] = [];
-  let bytes = 0;
-  try {
-    for await (const entry of entries) {
-      check(entry);
-      if (chunk.length === MAX_COMMIT_ENTRIES || bytes + entry.length > MAX_COMMIT_BYTES) {
-        yield chunk;
-        chunk = [];
-        bytes = 0;
-      }
-      chunk.push(entry);
-      bytes += entry.length;
-    }
-  } catch (error) {
-    if (chunk.length > 0) yield chunk;
-    throw error;
-  }
-  if (chunk.length > 0) yield chunk;
 }

@@ -1,0 +1,107 @@
+import { formatCheckpoint } from '../note/checkpoint.ts';
+import { openCheckpoint } from '../note/open-checkpoint.ts';
+import { formatSignedNote, parseSignedNote, renewSignatures, type SignedNote, signNote } from '../note/signed-note.ts';
+import type { Signer } from '../note/signer.ts';
+import { parseVkey, type VerifierKey } from '../note/vkey.ts';
+import type { LogDescription } from './description.ts';
+import type { Head, PublishedCheckpoints, Store } from './store.ts';
+
+/** A checkpoint of this log. */
+export interface LogCheckpoint extends Head {
+  /** The signed note. */
+  readonly note: Uint8Array;
+}
+
+/** The checkpoints that a log keeps. */
+export interface LogCheckpoints {
+  /** The newest one. */
+  readonly signed?: LogCheckpoint;
+  /** The newest one with signatures of others than the log, which can be older. */
+  readonly cosigned?: LogCheckpoint;
+}
+
+/** Signs a log's heads, and keeps the newest checkpoints in memory and in the store. */
+export class CheckpointKeeper {
+  readonly #store: Store;
+  readonly #key: VerifierKey;
+  /** All keys of the log: signatures by them are not somebody else's. */
+  readonly #own: readonly VerifierKey[];
+  #current: LogCheckpoints;
+  #unstored: PublishedCheckpoints = {};
+  #storing: Promise<void> | undefined;
+
+  constructor(store: Store, { vkeys }: LogDescription, key: VerifierKey, current: LogCheckpoints) {
+    this.#store = store;
+    this.#key = key;
+    this.#own = vkeys.map(parseVkey);
+    this.#current = current;
+  }
+
+  get current(): LogCheckpoints {
+    return this.#current;
+  }
+
+  /** Signs a head that is stored. */
+  async sign(head: Head, signer: Signer): Promise<LogCheckpoint> {
+    const origin = this.#key.keyName;
+    const text = formatCheckpoint({ origin, ...head, extensions: [] });
+    const note = formatSignedNote(await signNote(text, [signer]));
+    // A signer that is broken, or a fault while it computed, must not get a note into the world.
+    openCheckpoint(note, { origin, keys: [this.#key] });
+    const signed = { ...head, note };
+    this.#current = { ...this.#current, signed };
+    this.#keep({ signed: note });
+    return signed;
+  }
+
+  /**
+   * Adds the signatures of a checkpoint of this log, which the caller has verified, to those that are there for its tree. A
+   * key that signs again replaces its line.
+   */
+  add({ size, root, note }: LogCheckpoint): LogCheckpoint {
+    const { signed, cosigned } = this.#current;
+    const parsed = parseSignedNote(note);
+    const known = [cosigned, signed].find((other) => other?.size === size);
+    const merged = known === undefined ? parsed : renewSignatures(parseSignedNote(known.note), parsed.signatures);
+    const added = { size, root, note: formatSignedNote(merged) };
+    if (signed?.size === size) {
+      this.#current = { ...this.#current, signed: added };
+      this.#keep({ signed: added.note });
+    }
+    if (this.#isCosigned(merged) && (cosigned?.size ?? 0) <= size) {
+      this.#current = { ...this.#current, cosigned: added };
+      this.#keep({ cosigned: added.note });
+    }
+    return added;
+  }
+
+  /** Resolves once everything that is kept is stored. @throws CoreError `store-io` if that failed, now or before */
+  async stored(): Promise<void> {
+    await this.#storing;
+  }
+
+  #isCosigned({ signatures }: SignedNote): boolean {
+    return signatures.some(
+      (line) => !this.#own.some((key) => key.keyName === line.keyName && key.keyId === line.keyId),
+    );
+  }
+
+  /**
+   * Has the store keep checkpoints, one write at a time and only the newest ones. Appending does not wait for that: what
+   * is lost is signed again when the log is opened.
+   */
+  #keep(checkpoints: PublishedCheckpoints): void {
+    this.#unstored = { ...this.#unstored, ...checkpoints };
+    this.#storing ??= this.#storeAll();
+    this.#storing.catch(() => {});
+  }
+
+  async #storeAll(): Promise<void> {
+    while (Object.keys(this.#unstored).length > 0) {
+      const checkpoints = this.#unstored;
+      this.#unstored = {};
+      await this.#store.publish(checkpoints);
+    }
+    this.#storing = undefined;
+  }
+}

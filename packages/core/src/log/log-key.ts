@@ -1,0 +1,22 @@
+import { CoreError } from '../error.ts';
+import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
+import type { Signer } from '../note/signer.ts';
+import { parseVkey, type VerifierKey } from '../note/vkey.ts';
+import type { LogDescription } from './description.ts';
+
+/** The key that signs a log's checkpoints: the first of type 0x01. @throws CoreError `log-key` */
+export function signingKey({ origin, vkeys }: LogDescription): VerifierKey {
+  const key = vkeys.map(parseVkey).find(({ type }) => type === KEY_TYPE_ED25519);
+  if (key === undefined) throw new CoreError('log-key', 'a log needs a key of type 0x01 (Ed25519)');
+  if (key.keyName !== origin) {
+    throw new CoreError('log-key', `the log's key must have its origin as its name: ${origin}, not ${key.keyName}`);
+  }
+  return key;
+}
+
+/** @throws CoreError `log-key` unless the signer holds `key` */
+export function checkSigner(signer: Signer, key: VerifierKey): void {
+  if (signer.keyName !== key.keyName || signer.keyId !== key.keyId) {
+    throw new CoreError('log-key', `the signer's key is another one than that of the log ${key.keyName}`);
+  }
+}

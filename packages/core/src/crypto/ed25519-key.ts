@@ -30,7 +30,8 @@ function isBelow(value: Uint8Array, bound: Uint8Array): boolean {
 
 /** The y of an encoded point, without the sign of x. */
 function yOf(point: Uint8Array): Uint8Array {
-  const y = point.slice();
+  // Not slice(), which of a Buffer is a view: the caller's key would lose its sign.
+  const y = new Uint8Array(point);
   y[31] = y[31]! & 0x7f;
   return y;
 }

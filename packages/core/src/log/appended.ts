@@ -11,24 +11,23 @@ export interface Appended {
 
 /** Entries that became durable together. */
 export class AppendedBatch implements Iterable<Appended> {
+  /** A signed checkpoint that covers all of them. */
+  readonly checkpoint: Uint8Array;
   readonly #sequenced: Sequenced;
 
   constructor(sequenced: Sequenced) {
     this.#sequenced = sequenced;
+    this.checkpoint = sequenced.checkpoint.slice();
   }
 
   get length(): number {
     return this.#sequenced.indices.length;
   }
 
-  /** A signed checkpoint that covers all of them. */
-  get checkpoint(): Uint8Array {
-    return this.#sequenced.checkpoint;
-  }
-
   /** In the order in which they were given. */
   *[Symbol.iterator](): Generator<Appended, void, undefined> {
-    const { indices, leafHashes, checkpoint } = this.#sequenced;
+    const { indices, leafHashes } = this.#sequenced;
+    const { checkpoint } = this;
     for (let i = 0; i < indices.length; i++) {
       yield { index: indices[i]!, leafHash: leafHashes.slice(i * HASH_SIZE, (i + 1) * HASH_SIZE), checkpoint };
     }

@@ -50,7 +50,7 @@ export class CheckpointKeeper {
     openCheckpoint(note, { origin, keys: [this.#key] });
     const signed = { ...head, note };
     this.#current = { ...this.#current, signed };
-    this.#keep({ signed: note });
+    this.#keep({ signed: note.slice() });
     return signed;
   }
 

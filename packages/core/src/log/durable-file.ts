@@ -1,4 +1,5 @@
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { constants, copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 
 /** How a file is written. */
@@ -22,8 +23,8 @@ export async function writeFileDurably(
 ): Promise<void> {
   const directory = dirname(path);
   // In the same directory, because a rename across file systems is a copy.
-  const written = replace ? join(directory, `.${basename(path)}.${process.pid}.tmp`) : path;
-  const file = await open(written, replace ? 'w' : 'wx', mode);
+  const temporary = join(directory, `.${basename(path)}.${randomBytes(8).toString('hex')}.tmp`);
+  const file = await open(temporary, 'wx', mode);
   try {
     try {
       await file.writeFile(bytes);
@@ -31,18 +32,30 @@ export async function writeFileDurably(
     } finally {
       await file.close();
     }
-    if (replace) await rename(written, path);
-  } catch (error) {
-    await rm(written, { force: true });
-    throw error;
+    if (replace) await rename(temporary, path);
+    else await linkOrCopy(temporary, path);
+  } finally {
+    // Gone after a rename.
+    await rm(temporary, { force: true });
   }
   await syncDirectory(directory);
+}
+
+/** Gives a whole file its name, unless something has it. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
+    // File systems without links, on USB sticks for instance.
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  }
 }
 
 /** Removes what processes that were killed while they wrote files into a directory left there. Nobody may write to it now. */
 export async function removeUnfinishedFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (/^\..+\.\d+\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
+    if (/^\..+\.[0-9a-f]{16}\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
   }
 }
 

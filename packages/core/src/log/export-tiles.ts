@@ -25,9 +25,10 @@ export interface Exported {
  * Writes a log as a static directory that any file server can serve: https://c2sp.org/tlog-tiles.
  *
  * Each file appears whole or not at all, and the checkpoint comes last, so the directory can be served meanwhile and an
- * export that was stopped goes on where it was. Tiles never change, so those that are there are kept.
+ * export that was stopped goes on where it was. Tiles never change, so those that are there are kept, once compared unless
+ * an earlier checkpoint covers them.
  *
- * @throws CoreError `store-exists` if the directory has the checkpoint of another log or of another tree; `store-io`
+ * @throws CoreError `store-exists` if the directory has a checkpoint or tiles of another log or of another tree; `store-io`
  */
 export async function exportTiles(
   log: Log,
@@ -40,12 +41,18 @@ export async function exportTiles(
   let kept = 0;
   try {
     await mkdir(directory, { recursive: true });
-    await checkPrevious(log, directory, checkpoint);
+    const covered = await previousSize(log, directory, checkpoint);
     const tiles = tilesOf(size);
     const worker = async (): Promise<void> => {
       for (const tile of tiles) {
         const path = join(directory, formatTilePath(tile));
-        if (await isThere(path)) {
+        if (endOf(tile) <= covered && (await isThere(path))) {
+          kept++;
+        } else if (await isThere(path)) {
+          // From an export that did not reach its checkpoint, which may have been one of another log.
+          if (!equalBytes(await readFile(path), await log.tile(tile.level, tile.index, tile.width))) {
+            throw new CoreError('store-exists', `${path} is not of the log ${log.origin}: export to another directory`);
+          }
           kept++;
         } else {
           await mkdir(dirname(path), { recursive: true });
@@ -76,13 +83,22 @@ function* tilesOf(size: number): Generator<Tile, void, undefined> {
   }
 }
 
-/** What was exported before must be this log, and not ahead of it. */
-async function checkPrevious(log: Log, directory: string, { size }: LogCheckpoint): Promise<void> {
+/** The first leaf behind those that a tile covers. */
+function endOf({ level, index, width }: Tile): number {
+  return (index * TILE_WIDTH + width) * (level === 'entries' ? 1 : TILE_WIDTH ** level);
+}
+
+/**
+ * The size of the tree that was exported before: all of its tiles are there, and they are this log's.
+ *
+ * @throws CoreError `store-exists` if it is another log, or ahead of this one
+ */
+async function previousSize(log: Log, directory: string, { size }: LogCheckpoint): Promise<number> {
   const note = await readFile(join(directory, 'checkpoint')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  if (note === undefined) return;
+  if (note === undefined) return 0;
   let exported: { size: number; root: Uint8Array };
   try {
     exported = openCheckpoint(new Uint8Array(note), { origin: log.origin, keys: [log.key] }).checkpoint;
@@ -97,6 +113,7 @@ async function checkPrevious(log: Log, directory: string, { size }: LogCheckpoin
       `${directory} holds an export of ${exported.size} entries that this log does not have`,
     );
   }
+  return exported.size;
 }
 
 async function isThere(path: string): Promise<boolean> {

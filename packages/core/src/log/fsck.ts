@@ -19,7 +19,8 @@ const corrupt = (message: string, cause?: unknown): CoreError => new CoreError('
 
 /**
  * Derives everything that a log stores from its entries again, and compares: leaf hashes, every tile, the root, the leaf
- * hashes' indices and the signed checkpoints. Constant memory; reads the whole store.
+ * hashes' indices and the signed checkpoints. Constant memory; reads the whole store. A `LevelStore` should be opened with
+ * `checkTables`, because reading a damaged table can stop the process.
  *
  * @returns the head, all of which was found right
  * @throws CoreError `log-corrupt` that names the first thing that differs; `store-` codes

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { equalBytes } from '../bytes/equal.ts';
@@ -6,6 +6,7 @@ import { CoreError } from '../error.ts';
 import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from './durable-file.ts';
+import { checkTables } from './level-table.ts';
 import type { Commit, Head, PublishedCheckpoints, Store } from './store.ts';
 
 // The directory:
@@ -70,6 +71,11 @@ export class LevelStore implements Store {
       throw new CoreError('store-exists', `${directory} holds a log that was not finished: remove it, and begin again`);
     }
     if (found.length > 0) throw new CoreError('store-exists', `${directory} is not empty`);
+    // Only one of those who create a log here at the same time can make this directory. The others must touch nothing.
+    await mkdir(join(directory, DATABASE)).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== 'EEXIST') throw translate(directory, cause);
+      throw new CoreError('store-exists', `somebody else is creating a log in ${directory}`, { cause });
+    });
     const head: Head = { size: 0, root: EMPTY_ROOT };
     const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);
     let db: Level<Bytes, Bytes> | undefined;
@@ -92,11 +98,19 @@ export class LevelStore implements Store {
   /**
    * Opens a store that {@link create} made.
    *
+   * Where a table of its database is damaged, LevelDB does not always notice, and can stop the process, here already:
+   * opening starts the merging of tables. With `checkTables` all of them are read and checked before that, which takes
+   * some 3 s per GB.
+   *
+   * @param options `signal` stops the check
    * @throws CoreError `store-missing` if there is no such directory; `store-foreign` if it holds something else;
    * `store-newer` if its format is of a later version; `store-locked` if it is open already, here or in another process;
    * `store-corrupt` if its files are damaged; `store-io`
    */
-  static async open(directory: string): Promise<LevelStore> {
+  static async open(
+    directory: string,
+    options: { checkTables?: boolean | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<LevelStore> {
     const description = await readDescription(directory);
     // LevelDB would make a new, empty database if it found none.
     const current = await readFile(join(directory, DATABASE, 'CURRENT')).catch(() => undefined);
@@ -105,6 +119,11 @@ export class LevelStore implements Store {
         'store-corrupt',
         `${directory} is a log, but its database in ${join(directory, DATABASE)} is not there`,
       );
+    }
+    if (options.checkTables) {
+      await checkTables(join(directory, DATABASE), options.signal).catch((error: unknown) => {
+        throw options.signal?.aborted ? error : translate(directory, error);
+      });
     }
     const db = await openDatabase(directory, false);
     try {

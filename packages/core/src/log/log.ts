@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError, ProofError } from '../error.ts';
+import { formatCheckpoint } from '../note/checkpoint.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import type { Signer } from '../note/signer.ts';
 import type { VerifierKey } from '../note/vkey.ts';
@@ -17,6 +18,7 @@ import { entryChunks } from './entry-chunks.ts';
 import { decodeIndex, KnownLeaves, leafKey } from './known-leaves.ts';
 import { checkSigner, signingKey } from './log-key.ts';
 import { corruptEntry, type OpenedTree, openTree, requireRoot } from './open-tree.ts';
+import { type PackedEntries, packEntry } from './packed-entries.ts';
 import { isReservedEntry } from './reserved-entry.ts';
 import { type Sequenced, Sequencer } from './sequencer.ts';
 import type { Head, Store } from './store.ts';
@@ -44,7 +46,7 @@ export class Log implements AsyncDisposable {
   readonly #checkpoints: CheckpointKeeper;
   readonly #sequencer: Sequencer;
   #head: Head;
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(
     store: Store,
@@ -134,7 +136,7 @@ export class Log implements AsyncDisposable {
 
   /** The root over all entries. */
   get root(): Uint8Array {
-    return this.#head.root;
+    return this.#head.root.slice();
   }
 
   /**
@@ -147,26 +149,27 @@ export class Log implements AsyncDisposable {
     if (signed === undefined) {
       throw new CoreError('log-read-only', `${this.origin} has no signed checkpoint yet: open it with its key`);
     }
-    return signed;
+    return copyOf(signed);
   }
 
   /** The newest checkpoint with signatures of others than the log, if there is one. It can be older than the newest. */
   cosignedCheckpoint(): LogCheckpoint | undefined {
-    return this.#checkpoints.current.cosigned;
+    const { cosigned } = this.#checkpoints.current;
+    return cosigned && copyOf(cosigned);
   }
 
   /**
    * Appends one entry. Many calls at once share a commit. Appending an entry that is there already gives its old index,
    * unless the log allows duplicates.
    *
-   * @param entry 1 to 65,535 bytes, not to be changed until the promise settles
+   * @param entry 1 to 65,535 bytes, copied at once
    * @throws CoreError `entry-empty`, `entry-too-large`; `entry-reserved` for an entry that only the log itself may write;
    * `log-read-only` without a signer; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
    */
   async append(entry: Uint8Array): Promise<Appended> {
     this.#checkAppendable(entry);
-    const { indices, leafHashes, checkpoint } = await this.#sequencer.sequence([entry]);
-    return { index: indices[0]!, leafHash: leafHashes, checkpoint };
+    const { indices, leafHashes, checkpoint } = await this.#sequencer.sequence(packEntry(entry));
+    return { index: indices[0]!, leafHash: leafHashes.slice(), checkpoint: checkpoint.slice() };
   }
 
   /**
@@ -186,7 +189,7 @@ export class Log implements AsyncDisposable {
     const source = entryChunks(entries, (entry) => this.#checkAppendable(entry));
     try {
       for (;;) {
-        let next: IteratorResult<Uint8Array[]>;
+        let next: IteratorResult<PackedEntries>;
         try {
           next = await source.next();
         } catch (error) {
@@ -334,11 +337,15 @@ export class Log implements AsyncDisposable {
    *
    * @returns the checkpoint with all its signatures
    * @throws CoreError `log-range` if the tree is larger than the log; `log-corrupt` if it is another one; what
-   * `openCheckpoint` throws
+   * `openCheckpoint` throws; `checkpoint-malformed` for one with extension lines
    */
   async publish(note: Uint8Array): Promise<LogCheckpoint> {
     this.#checkOpen();
-    const { checkpoint } = openCheckpoint(note, { origin: this.origin, keys: [this.#key] });
+    const { checkpoint, note: opened } = openCheckpoint(note, { origin: this.origin, keys: [this.#key] });
+    // Signatures are gathered by size, and are of the text that this log signs.
+    if (opened.text !== formatCheckpoint({ ...checkpoint, extensions: [] })) {
+      throw new CoreError('checkpoint-malformed', 'this log signs no checkpoints with extension lines');
+    }
     if (checkpoint.size > this.size) {
       throw new CoreError('log-range', `the checkpoint has ${checkpoint.size} entries, the log ${this.size}`);
     }
@@ -346,14 +353,17 @@ export class Log implements AsyncDisposable {
     const { size, root } = checkpoint;
     const published = this.#checkpoints.add({ size, root, note });
     await this.#checkpoints.stored();
-    return published;
+    return copyOf(published);
   }
 
   /** Waits for what is under way, and closes the store. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#sequencer.idle();
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#sequencer.close(this.#closedError());
     try {
       await this.#checkpoints.stored();
     } finally {
@@ -361,8 +371,12 @@ export class Log implements AsyncDisposable {
     }
   }
 
+  #closedError(): CoreError {
+    return new CoreError('log-closed', `the log ${this.origin} was closed`);
+  }
+
   #checkOpen(): void {
-    if (this.#closed) throw new CoreError('log-closed', `the log ${this.origin} was closed`);
+    if (this.#closing !== undefined) throw this.#closedError();
   }
 
   #checkAppendable(entry: Uint8Array): void {
@@ -388,7 +402,7 @@ export class Log implements AsyncDisposable {
   }
 
   async #rootAt(size: number): Promise<Uint8Array> {
-    return size === this.size ? this.root.slice() : treeRoot(size, this.#reader);
+    return size === this.size ? this.root : treeRoot(size, this.#reader);
   }
 
   async #scanFor(leafHash: Uint8Array): Promise<number | undefined> {
@@ -401,6 +415,11 @@ export class Log implements AsyncDisposable {
     }
     return undefined;
   }
+}
+
+/** The caller's own: what it does with it must not reach what the log keeps. */
+function copyOf({ size, root, note }: LogCheckpoint): LogCheckpoint {
+  return { size, root: root.slice(), note: note.slice() };
 }
 
 /** A proof that does not verify tells of damage here, and must not reach anybody. */

@@ -5,6 +5,7 @@ import { type CompactRange, extendRange, type NewHashes, rangeRoot } from '../tr
 import { HASH_SIZE } from '../tree/hash.ts';
 import { EntryBatch } from './entry-batch.ts';
 import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
+import { joinPacked, type PackedEntries } from './packed-entries.ts';
 import type { Commit, Head, Store, TileSegment } from './store.ts';
 
 /** Most entries, and bytes of entries, that one commit takes. */
@@ -21,8 +22,8 @@ export interface Sequenced {
 }
 
 interface Request {
-  readonly entries: readonly Uint8Array[];
-  readonly bytes: number;
+  readonly packed: PackedEntries;
+  readonly count: number;
   readonly resolve: (result: Sequenced) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -71,20 +72,21 @@ export class Sequencer {
     this.#range = range;
   }
 
-  /** Resolves once all of `entries` are durable. At most as many as one commit takes. */
-  sequence(entries: readonly Uint8Array[]): Promise<Sequenced> {
+  /** Resolves once all of the entries are durable. At most as many as one commit takes. */
+  sequence(packed: PackedEntries): Promise<Sequenced> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      const bytes = entries.reduce((sum, entry) => sum + entry.length, 0);
-      this.#queue.push({ entries, bytes, resolve, reject });
-      this.#queuedEntries += entries.length;
-      this.#queuedBytes += bytes;
+      const count = packed.starts.length - 1;
+      this.#queue.push({ packed, count, resolve, reject });
+      this.#queuedEntries += count;
+      this.#queuedBytes += packed.bytes.length;
       this.#running ??= this.#run();
     });
   }
 
-  /** Resolves once nothing is under way any more. Never rejects. */
-  async idle(): Promise<void> {
+  /** Refuses what comes from now on with `reason`, and resolves once nothing is under way any more. Never rejects. */
+  async close(reason: CoreError): Promise<void> {
+    this.#failure ??= reason;
     while (this.#running !== undefined) await this.#running;
   }
 
@@ -139,10 +141,10 @@ export class Sequencer {
     let count = 0;
     for (; count < this.#queue.length; count++) {
       const next = this.#queue[count]!;
-      const fits = entries + next.entries.length <= MAX_COMMIT_ENTRIES && bytes + next.bytes <= MAX_COMMIT_BYTES;
+      const fits = entries + next.count <= MAX_COMMIT_ENTRIES && bytes + next.packed.bytes.length <= MAX_COMMIT_BYTES;
       if (count > 0 && !fits) break;
-      entries += next.entries.length;
-      bytes += next.bytes;
+      entries += next.count;
+      bytes += next.packed.bytes.length;
       taken.push(next);
     }
     this.#queue.splice(0, count);
@@ -152,9 +154,7 @@ export class Sequencer {
   }
 
   async #prepare(requests: readonly Request[]): Promise<Prepared> {
-    const all = EntryBatch.of(
-      requests.length === 1 ? requests[0]!.entries : requests.flatMap(({ entries }) => entries),
-    );
+    const all = EntryBatch.of(joinPacked(requests.map(({ packed }) => packed)));
     const before = this.#range;
     const { knownLeaves } = this.#host;
     let indices: number[];
@@ -192,8 +192,8 @@ export class Sequencer {
     }
     this.#host.knownLeaves?.settled();
     let at = 0;
-    for (const { entries, resolve } of requests) {
-      const end = at + entries.length;
+    for (const { count, resolve } of requests) {
+      const end = at + count;
       resolve({
         indices: indices.slice(at, end),
         leafHashes: leafHashes.subarray(at * HASH_SIZE, end * HASH_SIZE),

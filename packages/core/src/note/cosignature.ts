@@ -1,8 +1,8 @@
 import { CoreError } from '../error.ts';
-import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
 import { ed25519CosignedMessage, fitsCosignedMessage, mlDsaCosignedMessage } from './cosigned-message.ts';
 import { type Cosigner, checkCosignatureType } from './cosigner.ts';
 import { KEY_TYPE_ED25519_COSIGNATURE } from './key-type.ts';
+import { NoteText } from './note-text.ts';
 import type { NoteSignature } from './signature-line.ts';
 import { type SchemeOptions, schemeOf } from './signature-scheme.ts';
 import {
@@ -32,9 +32,11 @@ export function cosignatureTime(signature: Uint8Array): number {
   return Number(parseTimestampedSignature(signature).timestamp);
 }
 
-function cosignedMessage(key: VerifierKey, text: string, checkpoint: Checkpoint, timestamp: bigint): Uint8Array {
-  if (key.type === KEY_TYPE_ED25519_COSIGNATURE) return ed25519CosignedMessage(text, timestamp);
-  const { origin, size, root } = checkpoint;
+/** @throws CoreError `checkpoint-malformed`, `cosignature-malformed` */
+function cosignedMessage(key: VerifierKey, note: NoteText, timestamp: bigint): Uint8Array {
+  // Also where the message is the text as it is: only checkpoints are cosigned.
+  const { origin, size, root } = note.checkpoint;
+  if (key.type === KEY_TYPE_ED25519_COSIGNATURE) return ed25519CosignedMessage(note.bytes, timestamp);
   return mlDsaCosignedMessage({ cosignerName: key.keyName, timestamp, origin, start: 0, end: size, root });
 }
 
@@ -52,7 +54,7 @@ export async function cosign({ text, cosigner, time }: CosignRequest): Promise<N
   if (!Number.isSafeInteger(time) || time < first)
     throw new RangeError(`time must be an integer from ${first}, in seconds`);
   const timestamp = BigInt(time);
-  const signature = await cosigner.sign(cosignedMessage(vkey, text, parseCheckpoint(text), timestamp));
+  const signature = await cosigner.sign(cosignedMessage(vkey, new NoteText(text), timestamp));
   return { keyName: vkey.keyName, keyId: vkey.keyId, signature: formatTimestampedSignature({ timestamp, signature }) };
 }
 
@@ -71,12 +73,12 @@ export function cosignatureVerifier(vkey: VerifierKey, options: SchemeOptions = 
     throw new CoreError('key-malformed', 'the key name of an ML-DSA-44 key has at most 255 bytes');
   }
   const { keyName, keyId, type, publicKey } = vkey;
-  const verify = (text: string, signature: Uint8Array): boolean => {
+  const verify = (note: NoteText, signature: Uint8Array): boolean => {
     let timestamped: TimestampedSignature;
     let message: Uint8Array;
     try {
       timestamped = parseTimestampedSignature(signature);
-      message = cosignedMessage(vkey, text, parseCheckpoint(text), timestamped.timestamp);
+      message = cosignedMessage(vkey, note, timestamped.timestamp);
     } catch (error) {
       if (error instanceof CoreError) return false;
       throw error;

@@ -30,11 +30,15 @@ export function fitsCosignedMessage(name: string): boolean {
 }
 
 /**
- * The message that an Ed25519 cosignature (0x04) signs: two lines and the whole text of the checkpoint.
- * https://c2sp.org/tlog-cosignature#ed25519-signed-message
+ * The message that an Ed25519 cosignature (0x04) signs: two lines and the whole text of the checkpoint, which is
+ * given in UTF-8. https://c2sp.org/tlog-cosignature#ed25519-signed-message
  */
-export function ed25519CosignedMessage(text: string, timestamp: bigint): Uint8Array {
-  return encodeUtf8(`cosignature/v1\ntime ${timestamp}\n${text}`);
+export function ed25519CosignedMessage(text: Uint8Array, timestamp: bigint): Uint8Array {
+  const head = encodeUtf8(`cosignature/v1\ntime ${timestamp}\n`);
+  const message = new Uint8Array(head.length + text.length);
+  message.set(head);
+  message.set(text, head.length);
+  return message;
 }
 
 /**

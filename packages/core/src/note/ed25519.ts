@@ -3,7 +3,6 @@ import { CoreError } from '../error.ts';
 import { formatKeyType, KEY_TYPE_ED25519 } from './key-type.ts';
 import type { PrivateKey } from './private-key.ts';
 import type { Signer } from './signer.ts';
-import { encodeUtf8 } from './text.ts';
 import type { Verifier } from './verifier.ts';
 import { checkVerifierKey, type VerifierKey } from './vkey.ts';
 
@@ -27,7 +26,7 @@ export function ed25519Verifier(vkey: VerifierKey): Verifier {
     keyId,
     type,
     publicKey,
-    verify: (text, signature) => ed25519Verify(publicKey, encodeUtf8(text), signature),
+    verify: (note, signature) => ed25519Verify(publicKey, note.bytes, signature),
   };
 }
 

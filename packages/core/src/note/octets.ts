@@ -9,7 +9,9 @@ export function octetsOf(bytes: Uint8Array): string {
 
 /** The bytes of {@link octetsOf}. Every character of `octets` must be below U+0100. */
 export function bytesOf(octets: string): Uint8Array {
-  return Uint8Array.from(octets, (octet) => octet.charCodeAt(0));
+  const bytes = new Uint8Array(octets.length);
+  for (let i = 0; i < octets.length; i++) bytes[i] = octets.charCodeAt(i);
+  return bytes;
 }
 
 /**
@@ -19,5 +21,19 @@ export function bytesOf(octets: string): Uint8Array {
 export function displayOctets(octets: string): string {
   const text = decodeUtf8(bytesOf(octets));
   if (text !== undefined && !/[\p{C}\p{Zl}\p{Zp}\\]/u.test(text)) return text;
-  return octets.replace(/[^\x21-\x7e]|\\/g, (octet) => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  let shown = '';
+  for (const octet of octets) shown += /[\x21-\x5b\x5d-\x7e]/.test(octet) ? octet : escapeOctet(octet);
+  return shown;
+}
+
+const escapeOctet = (octet: string): string => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`;
+
+const MAX_SHOWN = 80;
+
+/** As {@link displayOctets}, cut to a length that fits into an error message. */
+export function displayShort(octets: string): string {
+  const text = displayOctets(octets);
+  return text.length > MAX_SHOWN
+    ? `${Array.from(text.slice(0, 2 * MAX_SHOWN)).slice(0, MAX_SHOWN).join('')}…`
+    : text;
 }

@@ -1,10 +1,11 @@
 import { CoreError } from '../error.ts';
-import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { formatKeyType, KEY_TYPE_ED25519, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './key-type.ts';
 import { verifiersOf } from './key-verifier.ts';
-import { isSameKey, type OpenedNote, openNote } from './open-note.ts';
+import { isSameKey, type OpenedNote, verifySignatures } from './open-note.ts';
+import { NoteText } from './note-text.ts';
 import type { SchemeOptions } from './signature-scheme.ts';
-import { parseSignedNote } from './signed-note.ts';
+import { parseSignedNote, type SignedNote } from './signed-note.ts';
 import { quote } from './text.ts';
 import type { VerifierKey } from './vkey.ts';
 
@@ -44,6 +45,26 @@ export function checkLogKeyType(type: number): void {
  * `key-type`
  */
 export function openCheckpoint(bytes: Uint8Array, options: OpenCheckpointOptions): OpenedCheckpoint {
+  return openSignedCheckpoint(readSignedCheckpoint(bytes), options);
+}
+
+/** A checkpoint that was read, once for all who look at it. Unverified. */
+export interface SignedCheckpoint {
+  readonly note: SignedNote;
+  readonly text: NoteText;
+}
+
+/** @throws CoreError `note-too-large`, `note-malformed` */
+export function readSignedCheckpoint(bytes: Uint8Array): SignedCheckpoint {
+  const note = parseSignedNote(bytes);
+  return { note, text: new NoteText(note.text) };
+}
+
+/** As {@link openCheckpoint}, of a checkpoint that was read. */
+export function openSignedCheckpoint(
+  { note: signed, text }: SignedCheckpoint,
+  options: OpenCheckpointOptions,
+): OpenedCheckpoint {
   const { origin, keys, cosigners = [] } = options;
   for (const { keyName, type } of keys) {
     checkLogKeyType(type);
@@ -51,15 +72,14 @@ export function openCheckpoint(bytes: Uint8Array, options: OpenCheckpointOptions
       throw new CoreError('checkpoint-origin', `${quote(keyName)} is not a key of the log ${quote(origin)}`);
     }
   }
-  const signed = parseSignedNote(bytes);
-  const checkpoint = parseCheckpoint(signed.text);
+  const { checkpoint } = text;
   if (checkpoint.origin !== origin) {
     throw new CoreError(
       'checkpoint-origin',
       `expected a checkpoint of ${quote(origin)}, found ${quote(checkpoint.origin)}`,
     );
   }
-  const note = openNote(signed, verifiersOf(signed, [...keys, ...cosigners], options));
+  const note = verifySignatures(text, signed.signatures, verifiersOf(signed, [...keys, ...cosigners], options));
   const logs = keys.filter((key) => note.verified.some(({ verifier }) => isSameKey(verifier, key)));
   const log = logs[0];
   if (log === undefined)

@@ -1,5 +1,6 @@
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
+import { NoteText } from './note-text.ts';
 import type { NoteSignature } from './signature-line.ts';
 import { parseSignedNote, type SignedNote } from './signed-note.ts';
 import { quote } from './text.ts';
@@ -39,6 +40,15 @@ export function isSameKey(a: VerifierKey, b: VerifierKey): boolean {
  */
 export function openNote(note: SignedNote | Uint8Array, verifiers: readonly Verifier[]): OpenedNote {
   const { text, signatures } = note instanceof Uint8Array ? parseSignedNote(note) : note;
+  return verifySignatures(new NoteText(text), signatures, verifiers);
+}
+
+/** As {@link openNote}, of a note that was read. */
+export function verifySignatures(
+  note: NoteText,
+  signatures: readonly NoteSignature[],
+  verifiers: readonly Verifier[],
+): OpenedNote {
   const known = new Map<string, Verifier>();
   for (const verifier of verifiers) {
     const other = known.get(idOf(verifier));
@@ -61,7 +71,7 @@ export function openNote(note: SignedNote | Uint8Array, verifiers: readonly Veri
     }
     const earlier = verified.get(verifier) ?? [];
     if (earlier.some((signature) => equalBytes(signature, line.signature))) continue;
-    if (!verifier.verify(text, line.signature)) {
+    if (!verifier.verify(note, line.signature)) {
       throw new CoreError(
         'note-signature',
         `the signature by ${quote(line.keyName)} ${formatKeyId(line.keyId)} is not valid`,
@@ -74,7 +84,7 @@ export function openNote(note: SignedNote | Uint8Array, verifiers: readonly Veri
     throw new CoreError('note-unsigned', `no known key signed the note, only ${signers}`);
   }
   return {
-    text,
+    text: note.text,
     verified: Array.from(verified, ([verifier, list]) => ({ verifier, signatures: list })),
     unverified,
   };

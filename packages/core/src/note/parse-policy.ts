@@ -2,7 +2,7 @@ import { parseDecimal } from '../bytes/decimal.ts';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { checkCosignatureType } from './cosigner.ts';
-import { bytesOf, displayOctets } from './octets.ts';
+import { bytesOf } from './octets.ts';
 import { checkLogKeyType } from './open-checkpoint.ts';
 import {
   MAX_POLICY_ENTRIES,
@@ -16,9 +16,6 @@ import {
 import { type PolicyLine, policyLines } from './policy-line.ts';
 import { decodeUtf8, quote } from './text.ts';
 import { parseVkey, type VerifierKey } from './vkey.ts';
-
-// Characters of a name in an error message.
-const MAX_SHOWN = 80;
 
 /** What the lines so far have defined. */
 interface Draft {
@@ -36,14 +33,16 @@ interface Draft {
  * Reads a policy file.
  *
  * Where the specification leaves room: the last line must end in a newline, at most `MAX_POLICY_SIZE` bytes and
- * `MAX_POLICY_ENTRIES` logs, witnesses and groups each, thresholds without leading zeroes. https://c2sp.org/tlog-policy
+ * `MAX_POLICY_ENTRIES` logs, witnesses and groups each, 4,096 octets in an item, thresholds without leading zeroes. https://c2sp.org/tlog-policy
  *
- * @throws CoreError `policy-malformed`, naming the line
+ * @throws CoreError `policy-malformed`, naming the line. It shows nothing else of the file, which may be a private key that
+ * was taken for a policy
  */
 export function parsePolicy(bytes: Uint8Array): Policy {
   const draft: Draft = { logs: [], witnesses: [], groups: [], names: new Set(), members: new Set() };
-  const lines = policyLines(bytes);
-  for (const line of lines) {
+  let last = 0;
+  for (const line of policyLines(bytes)) {
+    last = line.number;
     try {
       readLine(draft, line);
     } catch (error) {
@@ -52,12 +51,10 @@ export function parsePolicy(bytes: Uint8Array): Policy {
   }
   const { logs, witnesses, groups, quorum } = draft;
   if (quorum === undefined) {
-    throw malformedPolicy((lines.at(-1)?.number ?? 0) + 1, 'there is no quorum line');
+    throw malformedPolicy(last + 1, 'there is no quorum line');
   }
   return { logs, witnesses, groups, quorum };
 }
-
-const show = (octets: string): string => `"${displayOctets(octets.slice(0, MAX_SHOWN))}"`;
 
 const refuse = (message: string, cause?: unknown): CoreError => new CoreError('policy-malformed', message, { cause });
 
@@ -70,9 +67,7 @@ const READERS: ReadonlyMap<string, (draft: Draft, items: readonly string[]) => v
 
 function readLine(draft: Draft, { items: [keyword = '', ...items] }: PolicyLine): void {
   const read = READERS.get(keyword);
-  if (read === undefined) {
-    throw refuse(`expected log, witness, group or quorum, found ${show(keyword)}`);
-  }
+  if (read === undefined) throw refuse('expected a line that begins with log, witness, group or quorum');
   read(draft, items);
 }
 
@@ -100,10 +95,10 @@ function readGroup(draft: Draft, [name, k, ...members]: readonly string[]): void
   if (name === undefined || k === undefined || members.length === 0) {
     throw refuse('expected group <name> <all, any or a number> <name>...');
   }
-  for (const member of members) {
+  for (const [i, member] of members.entries()) {
     if (member === NO_QUORUM) throw refuse(`"${NO_QUORUM}" cannot be a group member`);
-    checkDefined(draft, member);
-    if (draft.members.has(member)) throw refuse(`${show(member)} is a group member already`);
+    checkDefined(draft, member, `member ${i + 1}`);
+    if (draft.members.has(member)) throw refuse(`member ${i + 1} is a member of a group already`);
     draft.members.add(member);
   }
   const threshold = readThreshold(k, members.length);
@@ -115,16 +110,25 @@ function readGroup(draft: Draft, [name, k, ...members]: readonly string[]): void
 function readThreshold(k: string, n: number): number {
   if (k === 'any') return 1;
   if (k === 'all') return n;
-  const threshold = parseDecimal(k, 'the threshold of a group');
-  if (threshold < 1 || threshold > n)
-    throw refuse(`the threshold must be from 1 to the ${n} members, found ${threshold}`);
+  const threshold = readNumber(k);
+  if (threshold === undefined || threshold < 1 || threshold > n)
+    throw refuse(`the threshold must be all, any or a number from 1 to the ${n} members`);
   return threshold;
+}
+
+function readNumber(text: string): number | undefined {
+  try {
+    return parseDecimal(text, 'the threshold');
+  } catch (error) {
+    if (error instanceof CoreError) return undefined;
+    throw error;
+  }
 }
 
 function readQuorum(draft: Draft, [name, ...rest]: readonly string[]): void {
   if (name === undefined || rest.length > 0) throw refuse('expected quorum <name>');
   if (draft.quorum !== undefined) throw refuse('there is a quorum line already');
-  if (name !== NO_QUORUM) checkDefined(draft, name);
+  if (name !== NO_QUORUM) checkDefined(draft, name, 'the quorum');
   draft.quorum = name;
 }
 
@@ -141,12 +145,12 @@ function checkDuplicate(entries: readonly { key: VerifierKey }[], { publicKey }:
 
 function define({ names }: Draft, name: string): void {
   if (name === NO_QUORUM) throw refuse(`"${NO_QUORUM}" is predefined`);
-  if (names.has(name)) throw refuse(`${show(name)} is defined already`);
+  if (names.has(name)) throw refuse('the name is defined on an earlier line already');
   names.add(name);
 }
 
-function checkDefined({ names }: Draft, name: string): void {
-  if (!names.has(name)) throw refuse(`${show(name)} is not defined on an earlier line`);
+function checkDefined({ names }: Draft, name: string, what: string): void {
+  if (!names.has(name)) throw refuse(`${what} is not defined on an earlier line`);
 }
 
 function checkLimit(entries: readonly unknown[], what: string): void {

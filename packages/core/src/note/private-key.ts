@@ -33,7 +33,8 @@ export function privateKeyFromSeed(
   const scheme = schemeOf(type, options);
   if (seed.length !== scheme.seedSize) throw new RangeError(`seed must be ${scheme.seedSize} bytes`);
   const publicKey = scheme.publicKey(seed);
-  return { vkey: { keyName, keyId: keyId(keyName, type, publicKey), type, publicKey }, seed: seed.slice() };
+  // Not slice(): of a Buffer that is a view, and the caller may wipe it.
+  return { vkey: { keyName, keyId: keyId(keyName, type, publicKey), type, publicKey }, seed: new Uint8Array(seed) };
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ProofFile {
   readonly checkpoint: Uint8Array;
 }
 
+const NEWLINE = 0x0a;
+
 export const malformedProof = (message: string, cause?: unknown): ProofError =>
   new ProofError('proof-malformed', message, { cause });
 
@@ -26,17 +28,24 @@ function checkNote(bytes: Uint8Array): void {
   }
 }
 
+/** Where the first two newlines in a row begin, or -1. */
+function firstEmptyLine(bytes: Uint8Array): number {
+  let at = bytes.indexOf(NEWLINE);
+  while (at >= 0 && bytes[at + 1] !== NEWLINE) at = bytes.indexOf(NEWLINE, at + 1);
+  return at;
+}
+
 /**
  * @param maxSize in bytes, checked before anything else
  * @throws ProofError `proof-malformed`
  */
 export function readProofFile(bytes: Uint8Array, maxSize: number): ProofFile {
   if (bytes.length > maxSize) throw malformedProof(`at most ${maxSize} bytes, found ${bytes.length}`);
-  const end = bytes.findIndex((byte, i) => byte === 0x0a && bytes[i + 1] === 0x0a);
+  const end = firstEmptyLine(bytes);
   if (end < 0) throw malformedProof('no empty line comes before the checkpoint');
   const head = decodeUtf8(bytes.subarray(0, end));
   if (head === undefined) throw malformedProof('the lines before the checkpoint are not UTF-8');
-  const checkpoint = bytes.slice(end + 2);
+  const checkpoint = new Uint8Array(bytes.subarray(end + 2));
   checkNote(checkpoint);
   return { lines: head.split('\n'), checkpoint };
 }

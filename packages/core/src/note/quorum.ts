@@ -1,4 +1,4 @@
-import { displayOctets } from './octets.ts';
+import { displayShort } from './octets.ts';
 import { NO_QUORUM, type Policy } from './policy.ts';
 
 /**
@@ -16,14 +16,32 @@ export function quorumSatisfied(policy: Policy, witnessNames: ReadonlySet<string
   return satisfied.has(policy.quorum);
 }
 
-/** The quorum in words, for people: `2 of (a, b, 1 of (c, d))`. */
-export function describeQuorum(policy: Policy): string {
-  const described = new Map(policy.witnesses.map(({ name }) => [name, displayOctets(name)]));
-  for (const { name, threshold, members } of policy.groups) {
-    described.set(
-      name,
-      `${threshold} of (${members.map((member) => described.get(member) ?? displayOctets(member)).join(', ')})`,
-    );
-  }
-  return described.get(policy.quorum) ?? displayOctets(policy.quorum);
+// Witnesses and groups in one description: enough to recognise a policy.
+const MAX_NAMES = 16;
+
+/** Names of a policy for an error message, the first few of them: `a, b, c`, or `none`. */
+export function describeNames(names: readonly string[]): string {
+  if (names.length === 0) return 'none';
+  return [...names.slice(0, MAX_NAMES).map(displayShort), ...(names.length > MAX_NAMES ? ['…'] : [])].join(', ');
+}
+
+/** The quorum in words, for people: `2 of (a, b, 1 of (c, d))`. A large one is cut short. */
+export function describeQuorum({ groups, quorum }: Policy): string {
+  const byName = new Map(groups.map((group) => [group.name, group]));
+  let left = MAX_NAMES;
+  const describe = (name: string): string => {
+    left--;
+    const group = byName.get(name);
+    if (group === undefined) return displayShort(name);
+    const members: string[] = [];
+    for (const member of group.members) {
+      if (left <= 0) {
+        members.push('…');
+        break;
+      }
+      members.push(describe(member));
+    }
+    return `${group.threshold} of (${members.join(', ')})`;
+  };
+  return describe(quorum);
 }

@@ -46,7 +46,7 @@ function parseLine(line: string): NoteSignature {
   return {
     keyName,
     keyId: new DataView(bytes.buffer, bytes.byteOffset).getUint32(0),
-    signature: bytes.slice(KEY_ID_SIZE),
+    signature: new Uint8Array(bytes.subarray(KEY_ID_SIZE)),
   };
 }
 

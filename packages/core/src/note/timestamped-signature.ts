@@ -28,7 +28,7 @@ export function parseTimestampedSignature(bytes: Uint8Array): TimestampedSignatu
   if (timestamp > MAX_TIMESTAMP) {
     throw new CoreError('cosignature-malformed', `a cosignature's time is at most 2^63 - 1, found ${timestamp}`);
   }
-  return { timestamp, signature: bytes.slice(TIMESTAMP_SIZE) };
+  return { timestamp, signature: new Uint8Array(bytes.subarray(TIMESTAMP_SIZE)) };
 }
 
 /**

@@ -82,7 +82,7 @@ export function parseVkey(text: string): VerifierKey {
   const id = parseKeyId(text.slice(first + 1, second));
   const data = reading(malformed, () => parseBase64(text.slice(second + 1), 'the public key'));
   if (data.length === 0) throw malformed('the key type is missing');
-  const key = { keyName: text.slice(0, first), keyId: id, type: data[0]!, publicKey: data.slice(1) };
+  const key = { keyName: text.slice(0, first), keyId: id, type: data[0]!, publicKey: new Uint8Array(data.subarray(1)) };
   checkVerifierKey(key);
   return key;
 }

@@ -20,6 +20,8 @@ export interface TileCache {
 // Expanded tiles take 16 kB each.
 const MAX_KEPT_TILES = 1024;
 
+const isIndex = (n: number): boolean => Number.isSafeInteger(n) && n >= 0;
+
 /**
  * Reads the hashes and entries of one tree from its tiles, over anything that can fetch a path.
  *
@@ -54,7 +56,7 @@ export class TileReader implements HashReader {
       throw new CoreError('tile-mismatch', 'the root of the tree without leaves is the hash of the empty string');
     }
     this.size = size;
-    this.root = root;
+    this.root = new Uint8Array(root);
     this.#fetch = fetchTile;
     this.#cache = cache;
   }
@@ -66,14 +68,15 @@ export class TileReader implements HashReader {
    */
   async readHashes(nodes: readonly Node[]): Promise<Uint8Array[]> {
     for (const { level, index } of nodes) {
-      if ((index + 1) * 2 ** level > this.size) {
+      if (!isIndex(level) || !isIndex(index) || (index + 1) * 2 ** level > this.size) {
         throw new ProofError('proof-range', `node ${index} of level ${level} is not in a tree of ${this.size} leaves`);
       }
     }
     return Promise.all(
       nodes.map(async (node) => {
         const { level, index } = tileOfNode(node);
-        return (await this.#tile(level, index)).node(node);
+        // A copy: what the caller does with it must not reach the tile.
+        return (await this.#tile(level, index)).node(node).slice();
       }),
     );
   }
@@ -84,7 +87,7 @@ export class TileReader implements HashReader {
    * @throws CoreError as {@link readHashes}; `bundle-malformed` for a bundle that does not hold them
    */
   async readBundle(index: number): Promise<Uint8Array[]> {
-    const width = tileWidth('entries', index, this.size);
+    const width = isIndex(index) ? tileWidth('entries', index, this.size) : 0;
     if (width === 0) throw new ProofError('proof-range', `bundle ${index} is not in a tree of ${this.size} leaves`);
     const leaves = this.#tile(0, index);
     const [entries] = await Promise.all([this.#fetchBundle(index, width), leaves]);
@@ -136,7 +139,7 @@ export class TileReader implements HashReader {
     if (!equalBytes(hashes.root(), expected)) {
       throw new CoreError('tile-mismatch', `${formatTilePath(tile)} does not hash to its place in the tile above it`);
     }
-    if (!cached) await this.#cache?.set(formatTilePath(tile), hashes.bytes);
+    if (!cached) await this.#keep(formatTilePath(tile), hashes.bytes);
     return hashes;
   }
 
@@ -154,8 +157,12 @@ export class TileReader implements HashReader {
     const tiles = partialTiles(this.size);
     const fetchAll = (useCache: boolean) => Promise.all(tiles.map((tile) => this.#fetchHashes(tile, useCache)));
     let fetched = await fetchAll(true);
-    if (fetched.some(({ fromCache }) => fromCache) && !this.#isEdge(fetched)) fetched = await fetchAll(false);
-    if (!this.#isEdge(fetched)) {
+    let edge = this.#verifiedEdge(fetched);
+    if (edge === undefined && fetched.some(({ fromCache }) => fromCache)) {
+      fetched = await fetchAll(false);
+      edge = this.#verifiedEdge(fetched);
+    }
+    if (edge === undefined) {
       const paths = tiles.map(formatTilePath).join(', ');
       throw new CoreError(
         'tile-mismatch',
@@ -163,25 +170,41 @@ export class TileReader implements HashReader {
       );
     }
     await Promise.all(
-      fetched.map(({ tile, bytes, fromCache }) =>
-        fromCache ? undefined : this.#cache?.set(formatTilePath(tile), bytes),
-      ),
+      fetched.map(({ tile, bytes, fromCache }) => (fromCache ? undefined : this.#keep(formatTilePath(tile), bytes))),
     );
-    return new Map(fetched.map(({ tile, bytes }) => [tile.level as number, new TileHashes(bytes)]));
+    return edge;
   }
 
-  #isEdge(fetched: readonly { tile: Tile; bytes: Uint8Array }[]): boolean {
-    const tiles = new Map(fetched.map(({ tile, bytes }) => [tile.level, new TileHashes(bytes)]));
+  /** The partial tiles by level, if together they give the root. */
+  #verifiedEdge(fetched: readonly { tile: Tile; bytes: Uint8Array }[]): Map<number, TileHashes> | undefined {
+    const tiles = new Map(fetched.map(({ tile, bytes }) => [tile.level as number, new TileHashes(bytes)]));
     const hashes = coveringNodes({ start: 0, end: this.size }).map((node) =>
       tiles.get(tileOfNode(node).level)!.node(node),
     );
-    return equalBytes(foldHashes(hashes), this.root);
+    return equalBytes(foldHashes(hashes), this.root) ? tiles : undefined;
+  }
+
+  /** A cache that fails is one that has nothing: the log can still be read. */
+  async #cached(path: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#cache?.get(path);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #keep(path: string, authenticated: Uint8Array): Promise<void> {
+    try {
+      await this.#cache?.set(path, authenticated.slice());
+    } catch {
+      // As above: what was read is good, whether or not it can be kept.
+    }
   }
 
   async #fetchHashes(tile: Tile, useCache: boolean): Promise<{ tile: Tile; bytes: Uint8Array; fromCache: boolean }> {
     const length = tile.width * HASH_SIZE;
-    const cached = useCache ? await this.#cache?.get(formatTilePath(tile)) : undefined;
-    if (cached?.length === length) return { tile, bytes: cached, fromCache: true };
+    const cached = useCache ? await this.#cached(formatTilePath(tile)) : undefined;
+    if (cached?.length === length) return { tile, bytes: new Uint8Array(cached), fromCache: true };
     const fetched = await this.#fetchBounded(tile, length);
     const bytes = fetched ?? (await this.#fetchFull(tile, TILE_WIDTH * HASH_SIZE));
     const expected = fetched === undefined ? TILE_WIDTH * HASH_SIZE : length;

@@ -1,8 +1,9 @@
 import { equalBytes } from '../bytes/equal.ts';
 import { ProofError } from '../error.ts';
-import { EMPTY_ROOT, HASH_SIZE, nodeHash } from './hash.ts';
+import { EMPTY_ROOT, nodeHash } from './hash.ts';
 import type { HashReader } from './hash-reader.ts';
 import { checkSize, coveringNodes, foldHashes, type Interval, intervalHashes, splitPoint } from './interval.ts';
+import { checkHash, MAX_PROOF_LENGTH } from './proof.ts';
 
 /**
  * One proof for many leaves and many earlier sizes of one tree. It holds each hash that cannot be computed from the
@@ -122,11 +123,17 @@ export function verifyMulti({ size, root, leaves, oldTrees, proof }: MultiProofC
   const oldSizes = oldTrees.map((tree) => tree.size);
   checkIncreasing(indices, 0, size - 1, 'leaf indices');
   checkIncreasing(oldSizes, 1, size, 'old sizes');
-  for (const hash of [root, ...leaves.map((leaf) => leaf.leafHash), ...oldTrees.map((tree) => tree.root), ...proof]) {
-    if (hash.length !== HASH_SIZE) {
-      throw new ProofError('proof-malformed', `hashes have ${HASH_SIZE} bytes, found ${hash.length}`);
-    }
+  // Each claim splits one path at most. Without claims the proof is the root.
+  const most = MAX_PROOF_LENGTH * Math.max(1, leaves.length + oldTrees.length);
+  if (proof.length > most) {
+    throw new ProofError('proof-length', `this proof has at most ${most} hashes, found ${proof.length}`);
   }
+  checkHash(root, 'the root');
+  for (const { index, leafHash } of leaves) checkHash(leafHash, `the hash of leaf ${index}`);
+  for (const tree of oldTrees) checkHash(tree.root, `the root of ${tree.size} leaves`);
+  proof.forEach((hash, i) => {
+    checkHash(hash, `proof hash ${i}`);
+  });
   if (size === 0) {
     if (proof.length > 0) throw new ProofError('proof-length', 'the proof of an empty tree must be empty');
     if (!equalBytes(root, EMPTY_ROOT)) throw new ProofError('proof-mismatch', 'the root is not that of the empty tree');

@@ -52,7 +52,8 @@ export interface SubtreeConsistency {
   readonly proof: readonly Uint8Array[];
 }
 
-function checkHash(hash: Uint8Array, what: string): void {
+/** Throws unless `hash` is a hash: TypeError, or ProofError `proof-malformed` for another length. `what` names it. */
+export function checkHash(hash: Uint8Array, what: string): void {
   if (!(hash instanceof Uint8Array)) throw new TypeError(`${what} must be a Uint8Array`);
   if (hash.length !== HASH_SIZE) {
     throw new ProofError('proof-malformed', `${what} must be ${HASH_SIZE} bytes, found ${hash.length}`);
@@ -95,6 +96,7 @@ export function verifySubtreeConsistency(claim: SubtreeConsistency): void {
   if (!isSubtree({ start, end }) || end > size) {
     throw new ProofError('proof-range', `[${start}, ${end}) is not a subtree of a tree of ${size} leaves`);
   }
+  if (size === 0 && !equalBytes(root, EMPTY_ROOT)) throw mismatch('the empty root', root, EMPTY_ROOT);
   if (start === end) {
     if (proof.length > 0) throw new ProofError('proof-length', 'the proof of an empty subtree must be empty');
     if (!equalBytes(subtreeRoot, EMPTY_ROOT)) {
@@ -167,7 +169,6 @@ export function verifyConsistency({ oldSize, newSize, oldRoot, newRoot, proof }:
   if (oldSize > newSize) {
     throw new ProofError('proof-range', `the old size ${oldSize} is larger than the new size ${newSize}`);
   }
-  if (newSize === 0 && !equalBytes(newRoot, EMPTY_ROOT)) throw mismatch('the empty root', newRoot, EMPTY_ROOT);
   verifySubtreeConsistency({ start: 0, end: oldSize, size: newSize, subtreeRoot: oldRoot, root: newRoot, proof });
 }
 

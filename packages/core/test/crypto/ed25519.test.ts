@@ -307,3 +307,20 @@ describe('keys that are not on the curve', () => {
     expect(off).toBeGreaterThan(10);
   });
 });
+
+describe('Buffers', () => {
+  it('are verified like other arrays, and are not changed', () => {
+    for (let i = 0; i < 40; i++) {
+      const seed = new Uint8Array(32).fill(i + 1);
+      const message = utf8(`message ${i}`);
+      const key = Buffer.from(native.ed25519PublicKey(seed));
+      const signature = Buffer.from(native.ed25519Sign(message, seed));
+      const before = [key.toString('hex'), signature.toString('hex')];
+      expect(bothVerify(key, message, signature)).toBe(true);
+      expect([key.toString('hex'), signature.toString('hex')]).toEqual(before);
+      // The same x with the other sign is another key.
+      key[31] = key[31]! ^ 0x80;
+      expect(bothVerify(key, message, signature)).toBe(false);
+    }
+  });
+});

@@ -210,7 +210,7 @@ describe('group commit', () => {
     latch.open();
     const appended = await Promise.all(appending);
     expect(store.commits.length).toBe(2);
-    expect(new Set(appended.map(({ checkpoint }) => checkpoint)).size).toBe(1);
+    expect(new Set(appended.map(({ checkpoint }) => Buffer.from(checkpoint).toString())).size).toBe(1);
     expect((await first).index).toBe(0);
     await expectLog(log, entriesOf(201));
   });

@@ -131,4 +131,21 @@ async function examine(directory, append) {
   return verdict();
 }
 
-process.on('message', async ({ directory, append }) => process.send(await examine(directory, append)));
+/** What `vitrine fsck` finds. */
+async function check(directory) {
+  try {
+    const store = await LevelStore.open(directory, { checkTables: true });
+    try {
+      return { codes: [], wrong: isWhole(await fsck(store)) ? [] : ['fsck'] };
+    } finally {
+      await store[Symbol.asyncDispose]();
+    }
+  } catch (error) {
+    if (!(error instanceof CoreError)) return { codes: [], wrong: [`fsck: ${error.stack}`] };
+    return { codes: [error.code], wrong: [] };
+  }
+}
+
+process.on('message', async ({ directory, task }) => {
+  process.send(task === 'fsck' ? await check(directory) : await examine(directory, task === 'append'));
+});

@@ -93,6 +93,28 @@ test('an export goes on where an earlier one stopped, and keeps what is there', 
   expect(await readdir(join(out, 'tile/0/002.p'))).toEqual(['88']);
 });
 
+test('tiles of another log are not kept, also where no checkpoint says whose they are', async () => {
+  const out = join(directory, 'out');
+  {
+    await using other = await createLog('other', otherKey);
+    await append(other, entriesOf(20).reverse());
+    await exportTiles(other, out);
+    await rm(join(out, 'checkpoint'));
+  }
+  await using log = await createLog('log');
+  await append(log, entriesOf(20));
+  expect(await refusalOf(() => exportTiles(log, out))).toBe('store-exists');
+});
+
+test('several exports of one process into one directory do not disturb each other', async () => {
+  await using log = await createLog('log');
+  await append(log, entriesOf(2000));
+  const out = join(directory, 'out');
+  await Promise.all([exportTiles(log, out), exportTiles(log, out), exportTiles(log, out)]);
+  expect((await readerOf(out)).size).toBe(2000);
+  expect((await readdir(out, { recursive: true })).filter((name) => name.includes('.tmp'))).toEqual([]);
+});
+
 test('no temporary file is left behind', async () => {
   await using log = await createLog('log');
   await append(log, entriesOf(600));

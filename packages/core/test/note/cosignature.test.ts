@@ -5,6 +5,7 @@ import { formatCheckpoint } from '../../src/note/checkpoint.ts';
 import { cosign, cosignatureTime, cosignatureVerifier } from '../../src/note/cosignature.ts';
 import { ed25519CosignedMessage, mlDsaCosignedMessage } from '../../src/note/cosigned-message.ts';
 import { cosignerOf } from '../../src/note/cosigner.ts';
+import { NoteText } from '../../src/note/note-text.ts';
 import { parsePrivateKey } from '../../src/note/private-key.ts';
 import { parseSignatureLines } from '../../src/note/signature-line.ts';
 import { parseSignedNote } from '../../src/note/signed-note.ts';
@@ -56,7 +57,7 @@ describe('a cosigned message', () => {
     expect(timestamp).toBe(1679315147n);
     expect(signature).toHaveLength(64);
     const note = `example.com/behind-the-sofa\n20852163\n${SPEC_HASH}\n`;
-    expect(text(ed25519CosignedMessage(note, timestamp))).toBe(`cosignature/v1\ntime 1679315147\n${note}`);
+    expect(text(ed25519CosignedMessage(utf8(note), timestamp))).toBe(`cosignature/v1\ntime 1679315147\n${note}`);
   });
 
   it('of ML-DSA-44 is the structure of tlog-cosignature', () => {
@@ -133,7 +134,7 @@ for (const [name, key, cosigner, verifier, go, goKey] of [
     it('verifies, and says when it was made', async () => {
       const line = await cosign({ text: CHECKPOINT_TEXT, cosigner, time: TIME });
       expect(line).toMatchObject({ keyName: key.vkey.keyName, keyId: key.vkey.keyId });
-      expect(verifier.verify(CHECKPOINT_TEXT, line.signature)).toBe(true);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), line.signature)).toBe(true);
       expect(cosignatureTime(line.signature)).toBe(TIME);
     });
 
@@ -145,29 +146,29 @@ for (const [name, key, cosigner, verifier, go, goKey] of [
     it('covers origin, size, root and time', async () => {
       const { signature } = await cosign({ text: CHECKPOINT_TEXT, cosigner, time: TIME });
       for (const change of [{ origin: 'example.com/else' }, { size: 43 }, { root: sha256(ROOT) }]) {
-        expect(verifier.verify(formatCheckpoint({ ...CHECKPOINT, ...change }), signature)).toBe(false);
+        expect(verifier.verify(new NoteText(formatCheckpoint({ ...CHECKPOINT, ...change })), signature)).toBe(false);
       }
       const later = signature.slice();
       later[7]! ^= 1;
-      expect(verifier.verify(CHECKPOINT_TEXT, later)).toBe(false);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), later)).toBe(false);
     });
 
     it('is not valid with a bit flipped, cut short or made longer', async () => {
       const line = await cosign({ text: CHECKPOINT_TEXT, cosigner, time: TIME });
-      expect(verifier.verify(CHECKPOINT_TEXT, spoil(line).signature)).toBe(false);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), spoil(line).signature)).toBe(false);
       for (const n of [0, 1, 8, 9, line.signature.length - 1]) {
-        expect(verifier.verify(CHECKPOINT_TEXT, line.signature.subarray(0, n))).toBe(false);
+        expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), line.signature.subarray(0, n))).toBe(false);
       }
-      expect(verifier.verify(CHECKPOINT_TEXT, Uint8Array.of(...line.signature, 0))).toBe(false);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), Uint8Array.of(...line.signature, 0))).toBe(false);
     });
 
     it('is not valid on a text that is no checkpoint', async () => {
-      const message = ed25519CosignedMessage('hello\n', BigInt(TIME));
+      const message = ed25519CosignedMessage(utf8('hello\n'), BigInt(TIME));
       const signature = formatTimestampedSignature({
         timestamp: BigInt(TIME),
         signature: await cosigner.sign(message),
       });
-      expect(verifier.verify('hello\n', signature)).toBe(false);
+      expect(verifier.verify(new NoteText('hello\n'), signature)).toBe(false);
       expect(await codeOfAsync(cosign({ text: 'hello\n', cosigner, time: TIME }))).toBe('checkpoint-malformed');
     });
 
@@ -176,10 +177,10 @@ for (const [name, key, cosigner, verifier, go, goKey] of [
       const { origin, size, root } = CHECKPOINT;
       const message =
         name === '0x04'
-          ? ed25519CosignedMessage(CHECKPOINT_TEXT, timestamp)
+          ? ed25519CosignedMessage(utf8(CHECKPOINT_TEXT), timestamp)
           : mlDsaCosignedMessage({ cosignerName: key.vkey.keyName, timestamp: 0n, origin, start: 0, end: size, root });
       const bytes = new Uint8Array([0x80, 0, 0, 0, 0, 0, 0, 0, ...(await cosigner.sign(message))]);
-      expect(verifier.verify(CHECKPOINT_TEXT, bytes)).toBe(false);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), bytes)).toBe(false);
     });
 
     it('signs all 64 bits of its time', async () => {
@@ -187,20 +188,20 @@ for (const [name, key, cosigner, verifier, go, goKey] of [
       const { origin, size, root } = CHECKPOINT;
       const message =
         name === '0x04'
-          ? ed25519CosignedMessage(CHECKPOINT_TEXT, timestamp)
+          ? ed25519CosignedMessage(utf8(CHECKPOINT_TEXT), timestamp)
           : mlDsaCosignedMessage({ cosignerName: key.vkey.keyName, timestamp, origin, start: 0, end: size, root });
       const signature = formatTimestampedSignature({ timestamp, signature: await cosigner.sign(message) });
-      expect(verifier.verify(CHECKPOINT_TEXT, signature)).toBe(true);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), signature)).toBe(true);
       signature[7]! ^= 1;
       expect(cosignatureTime(signature)).toBe(2 ** 60);
-      expect(verifier.verify(CHECKPOINT_TEXT, signature)).toBe(false);
+      expect(verifier.verify(new NoteText(CHECKPOINT_TEXT), signature)).toBe(false);
     });
 
     it('of Go verifies', () => {
       const note = parseSignedNote(utf8(go));
       const line = note.signatures.find(({ keyName }) => keyName === key.vkey.keyName);
       const goVerifier = cosignatureVerifier(parseVkey(goKey), { schemes });
-      expect(goVerifier.verify(note.text, line!.signature)).toBe(true);
+      expect(goVerifier.verify(new NoteText(note.text), line!.signature)).toBe(true);
       expect(goVerifier.publicKey).toEqual(key.vkey.publicKey);
     });
 
@@ -215,7 +216,7 @@ for (const [name, key, cosigner, verifier, go, goKey] of [
 describe('the time 0', () => {
   it('is for type 0x06 only', async () => {
     const line = await cosign({ text: CHECKPOINT_TEXT, cosigner: w6, time: 0 });
-    expect(v6.verify(CHECKPOINT_TEXT, line.signature)).toBe(true);
+    expect(v6.verify(new NoteText(CHECKPOINT_TEXT), line.signature)).toBe(true);
     expect(cosignatureTime(line.signature)).toBe(0);
     await expect(cosign({ text: CHECKPOINT_TEXT, cosigner: w4, time: 0 })).rejects.toThrow(RangeError);
   });
@@ -226,14 +227,14 @@ describe('extension lines', () => {
 
   it('are covered by type 0x04', async () => {
     const { signature } = await cosign({ text: extended, cosigner: w4, time: TIME });
-    expect(v4.verify(extended, signature)).toBe(true);
-    expect(v4.verify(CHECKPOINT_TEXT, signature)).toBe(false);
+    expect(v4.verify(new NoteText(extended), signature)).toBe(true);
+    expect(v4.verify(new NoteText(CHECKPOINT_TEXT), signature)).toBe(false);
   });
 
   it('are not covered by type 0x06', async () => {
     const { signature } = await cosign({ text: extended, cosigner: w6, time: TIME });
-    expect(v6.verify(extended, signature)).toBe(true);
-    expect(v6.verify(CHECKPOINT_TEXT, signature)).toBe(true);
+    expect(v6.verify(new NoteText(extended), signature)).toBe(true);
+    expect(v6.verify(new NoteText(CHECKPOINT_TEXT), signature)).toBe(true);
   });
 });
 
@@ -241,7 +242,7 @@ describe('the cosigner’s name', () => {
   it('is covered by type 0x06', async () => {
     const renamed = cosignatureVerifier(keyOf('witness.example/other', 6, 6).vkey, { schemes });
     const { signature } = await cosign({ text: CHECKPOINT_TEXT, cosigner: w6, time: TIME });
-    expect(renamed.verify(CHECKPOINT_TEXT, signature)).toBe(false);
+    expect(renamed.verify(new NoteText(CHECKPOINT_TEXT), signature)).toBe(false);
   });
 
   it('and the origin have at most 255 bytes for type 0x06', async () => {
@@ -250,9 +251,9 @@ describe('the cosigner’s name', () => {
     expect(codeOf(() => cosignatureVerifier(keyOf('x'.repeat(255), 6, 6).vkey, { schemes }))).toBe('accepted');
     const longText = formatCheckpoint({ ...CHECKPOINT, origin: 'x'.repeat(256) });
     expect(await codeOfAsync(cosign({ text: longText, cosigner: w6, time: TIME }))).toBe('cosignature-malformed');
-    expect(v6.verify(longText, new Uint8Array(2428))).toBe(false);
+    expect(v6.verify(new NoteText(longText), new Uint8Array(2428))).toBe(false);
     const { signature } = await cosign({ text: longText, cosigner: w4, time: TIME });
-    expect(v4.verify(longText, signature)).toBe(true);
+    expect(v4.verify(new NoteText(longText), signature)).toBe(true);
   });
 });
 
@@ -319,7 +320,7 @@ describe('the cosignature of a subtree', () => {
     const line = await cosign({ text: CHECKPOINT_TEXT, cosigner: w6, time: TIME });
     expect(verifySubtreeCosignature(whole, line, W6.vkey, { schemes })).toBe(TIME);
     const untimed = await cosignSubtree(whole, w6);
-    expect(v6.verify(CHECKPOINT_TEXT, untimed.signature)).toBe(true);
+    expect(v6.verify(new NoteText(CHECKPOINT_TEXT), untimed.signature)).toBe(true);
   });
 
   it('is refused with a time if the subtree does not start at 0', async () => {

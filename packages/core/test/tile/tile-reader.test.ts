@@ -290,6 +290,54 @@ describe('a cache', () => {
   });
 });
 
+describe('what belongs to whom', () => {
+  test('who changes an answer changes no later one', async () => {
+    const reader = new Server(1000).reader();
+    for (const index of [3, 999]) {
+      const [hash] = await reader.readHashes([{ level: 0, index }]);
+      hash!.fill(0);
+      expect(await reader.readHashes([{ level: 0, index }])).toEqual([tree.leafHash(index)]);
+    }
+  });
+
+  test('a cache that changes its memory, or what it was given, changes no answer', async () => {
+    const cache = new MapCache();
+    await proveInclusion(3, 1000, new Server(1000).reader(cache));
+    const cached = new Server(1000).reader(cache);
+    await cached.readHashes([{ level: 0, index: 3 }]);
+    for (const tile of cache.tiles.values()) tile.fill(0);
+    expect(await cached.readHashes([{ level: 0, index: 4 }])).toEqual([tree.leafHash(4)]);
+    const spoiling: TileCache = {
+      get: async () => undefined,
+      set: async (_, tile) => {
+        tile.fill(0);
+      },
+    };
+    const spoiled = new Server(1000).reader(spoiling);
+    expect(await spoiled.readHashes([{ level: 0, index: 3 }])).toEqual([tree.leafHash(3)]);
+    expect(await spoiled.readHashes([{ level: 0, index: 999 }])).toEqual([tree.leafHash(999)]);
+  });
+
+  test('a cache that fails is as good as none', async () => {
+    const failing: TileCache = {
+      get: () => Promise.reject(new Error('quota')),
+      set: () => Promise.reject(new Error('quota')),
+    };
+    expect(await proveInclusion(3, 1000, new Server(1000).reader(failing))).toEqual(tree.path(3, 0, 1000));
+  });
+
+  test('positions that are none are refused before anything is fetched', async () => {
+    const server = new Server(1000);
+    const reader = server.reader();
+    for (const bad of [-1, 0.5, Number.NaN, 2 ** 53]) {
+      expect(await refusalOf(() => reader.readBundle(bad))).toBe('proof-range');
+      expect(await refusalOf(() => reader.readHashes([{ level: 0, index: bad }]))).toBe('proof-range');
+      expect(await refusalOf(() => reader.readHashes([{ level: bad, index: 0 }]))).toBe('proof-range');
+    }
+    expect(server.fetched).toEqual([]);
+  });
+});
+
 test('tiles are asked for by paths of tlog-tiles only', async () => {
   const server = new Server(70_000);
   await proveInclusion(69_999, 70_000, server.reader());

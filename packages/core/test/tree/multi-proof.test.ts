@@ -107,6 +107,13 @@ test('claims that are out of order, doubled, outside the tree or too many are re
   expect(await refusalOf(() => proveMulti({ size: 10, indices: [10], oldSizes: [] }, reader))).toBe('proof-range');
 });
 
+test('more hashes than the claims can need, and what is no hash, are refused', async () => {
+  const claim = await claimOf(10, [2], []);
+  expect(refusal(() => verifyMulti({ ...claim, proof: new Array(64).fill(EMPTY_ROOT) }))).toBe('proof-length');
+  const notBytes = Array.from(claim.proof[0]!) as unknown as Uint8Array;
+  expect(() => verifyMulti({ ...claim, proof: claim.proof.with(0, notBytes) })).toThrow(TypeError);
+});
+
 test('an empty tree proves nothing but itself', () => {
   verifyMulti({ size: 0, root: EMPTY_ROOT, leaves: [], oldTrees: [], proof: [] });
   expect(refusal(() => verifyMulti({ size: 0, root: tree.root(1), leaves: [], oldTrees: [], proof: [] }))).toBe(

@@ -287,6 +287,12 @@ describe('subtrees', () => {
     expect(refusal(() => verifySubtreeConsistency(claim))).toBe('proof-range');
   });
 
+  test('the tree without leaves has the empty root, and no other', () => {
+    const claim = { start: 0, end: 0, size: 0, subtreeRoot: EMPTY_ROOT, root: EMPTY_ROOT, proof: [] };
+    verifySubtreeConsistency(claim);
+    expect(refusal(() => verifySubtreeConsistency({ ...claim, root: tree.root(1) }))).toBe('proof-mismatch');
+  });
+
   test('an empty subtree has the empty root and an empty proof', () => {
     const claim = { start: 8, end: 8, size: 13, subtreeRoot: EMPTY_ROOT, root: tree.root(13), proof: [] };
     verifySubtreeConsistency(claim);

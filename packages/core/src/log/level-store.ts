@@ -3,9 +3,21 @@ import { join } from 'node:path';
 import { Level } from 'level';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
-import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from './durable-file.ts';
+import {
+  BUNDLE,
+  type Bytes,
+  countEntries,
+  decodeHead,
+  derivedKey,
+  encodeHead,
+  HEAD_KEY,
+  lengthOfEntries,
+  plain,
+  segmentKey,
+  TILE,
+} from './level-records.ts';
 import { checkTables } from './level-table.ts';
 import type { Commit, Head, PublishedCheckpoints, Store } from './store.ts';
 
@@ -28,18 +40,8 @@ const CHECKPOINT = 'checkpoint';
 const COSIGNED = 'checkpoint.cosigned';
 const DATABASE = 'db';
 
-// First bytes of keys in the database.
-const HEAD = 0x68;
-const TILE = 0x74;
-const BUNDLE = 0x65;
-const DERIVED = 0x64;
-
-const HEAD_KEY = Uint8Array.of(HEAD);
-
 // LevelDB's default of 4 MiB costs more than half of the throughput: each table that is written has to be merged.
 const WRITE_BUFFER_SIZE = 16 * 1024 * 1024;
-
-type Bytes = Uint8Array;
 
 /** A log's store in a directory, on LevelDB. One process at a time can open it. */
 export class LevelStore implements Store {
@@ -374,66 +376,6 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** LevelDB gives Buffers, whose `slice` does not copy: code that expects arrays to be arrays would share memory. */
-function plain<T extends Bytes | undefined>(bytes: T): T {
-  return (bytes && new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)) as T;
-}
-
 function decodeText(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-}
-
-/** Fixed width and big-endian, so that tiles and bundles stand in the database in the order in which they are written. */
-function segmentKey(kind: number, index: number, start: number, level?: number): Bytes {
-  const key = new Uint8Array(level === undefined ? 10 : 11);
-  const view = new DataView(key.buffer);
-  let at = 0;
-  view.setUint8(at++, kind);
-  if (level !== undefined) view.setUint8(at++, level);
-  view.setBigUint64(at, BigInt(index));
-  view.setUint8(at + 8, start);
-  return key;
-}
-
-function derivedKey(key: Uint8Array): Bytes {
-  const prefixed = new Uint8Array(1 + key.length);
-  prefixed[0] = DERIVED;
-  prefixed.set(key, 1);
-  return prefixed;
-}
-
-function encodeHead({ size, root }: Head): Bytes {
-  const bytes = new Uint8Array(8 + HASH_SIZE);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(size));
-  bytes.set(root, 8);
-  return bytes;
-}
-
-function decodeHead(bytes: Bytes, directory: string): Head {
-  const size =
-    bytes.length === 8 + HASH_SIZE
-      ? Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0))
-      : Number.NaN;
-  if (!Number.isSafeInteger(size)) throw new CoreError('store-corrupt', `the head of ${directory} is damaged`);
-  return { size, root: plain(bytes).slice(8) };
-}
-
-const lengthAt = (bundle: Bytes, at: number): number => ENTRY_PREFIX_SIZE + ((bundle[at]! << 8) | bundle[at + 1]!);
-
-/** Entries in a bundle's segment; not an integer if it does not end with an entry. */
-function countEntries(segment: Bytes): number {
-  let count = 0;
-  let at = 0;
-  while (at + ENTRY_PREFIX_SIZE <= segment.length) {
-    at += lengthAt(segment, at);
-    count++;
-  }
-  return at === segment.length ? count : Number.NaN;
-}
-
-/** Bytes of the first `width` entries. */
-function lengthOfEntries(bundle: Bytes, width: number): number | undefined {
-  let at = 0;
-  for (let i = 0; i < width; i++) at += lengthAt(bundle, at);
-  return at <= bundle.length ? at : undefined;
 }

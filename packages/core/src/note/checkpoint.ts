@@ -22,11 +22,10 @@ const malformed = (message: string, cause?: unknown): CoreError =>
   new CoreError('checkpoint-malformed', message, { cause });
 
 function check({ origin, size, root, extensions }: Checkpoint): void {
-  for (const line of [origin, ...extensions]) {
-    if (line === '') throw malformed('a checkpoint has no empty lines');
-    if (line.includes('\n') || !isNoteText(line))
-      throw malformed('a checkpoint has no control characters in its lines');
-  }
+  const lines = [origin, ...extensions];
+  if (lines.includes('')) throw malformed('a checkpoint has no empty lines');
+  if (lines.some((line) => line.includes('\n')) || !isNoteText(lines.join('\n')))
+    throw malformed('a checkpoint has no control characters in its lines');
   if (root.length !== HASH_SIZE) throw malformed(`a root hash is ${HASH_SIZE} bytes, found ${root.length}`);
   // https://c2sp.org/tlog-witness#add-checkpoint
   if (size === 0 && !equalBytes(root, EMPTY_ROOT)) {

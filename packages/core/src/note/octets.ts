@@ -22,11 +22,15 @@ export function displayOctets(octets: string): string {
   const text = decodeUtf8(bytesOf(octets));
   if (text !== undefined && !/[\p{C}\p{Zl}\p{Zp}\\]/u.test(text)) return text;
   let shown = '';
-  for (const octet of octets) shown += /[\x21-\x5b\x5d-\x7e]/.test(octet) ? octet : escapeOctet(octet);
+  for (let i = 0; i < octets.length; i++) shown += SHOWN[octets.charCodeAt(i)];
   return shown;
 }
 
-const escapeOctet = (octet: string): string => `\\x${octet.charCodeAt(0).toString(16).padStart(2, '0')}`;
+const SHOWN: readonly string[] = Array.from({ length: 0x100 }, (_, octet) =>
+  octet > 0x20 && octet < 0x7f && octet !== 0x5c
+    ? String.fromCharCode(octet)
+    : `\\x${octet.toString(16).padStart(2, '0')}`,
+);
 
 const MAX_SHOWN = 80;
 

@@ -34,6 +34,7 @@ function line(label: string, measured: Measurement, floor: Measurement): void {
     number(rate),
     `${number((100 * rate) / floor['entriesPerSecond']!)} %`,
     number(measured['bytesPerEntry']),
+    number(measured['ownMegabytes']),
     number(measured['peakMegabytes']),
   );
 }
@@ -42,8 +43,8 @@ console.log(
   `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${number(totalmem() / 1e9)} GB\n`,
 );
 console.log(`${number(COUNT)} entries of 200 bytes. One run each: read the figures as ratios.\n`);
-row('', 'entries/s', 'of the floor', 'bytes/entry', 'peak MB');
-row('---', '---', '---', '---', '---');
+row('', 'entries/s', 'of the floor', 'bytes/entry', 'own MB', 'peak MB');
+row('---', '---', '---', '---', '---', '---');
 const floor = run('floor', COUNT);
 line('floor: hashed into the tree, nothing stored', floor, floor);
 line('appendAll, duplicates allowed', run('appendAllDuplicates', COUNT), floor);
@@ -62,8 +63,8 @@ console.log(`  ${number(reading['fsckSeconds'], 1)} s for fsck`);
 
 if (FLAT) {
   console.log('\nCost per entry as the log grows:\n');
-  row('', 'entries/s', 'of the floor', 'bytes/entry', 'peak MB');
-  row('---', '---', '---', '---', '---');
+  row('', 'entries/s', 'of the floor', 'bytes/entry', 'own MB', 'peak MB');
+  row('---', '---', '---', '---', '---', '---');
   for (const count of [1e4, 1e5, 1e6, 1e7]) {
     const base = run('floor', count);
     line(`${number(count)}, duplicates allowed`, run('appendAllDuplicates', count), base);

@@ -38,6 +38,8 @@ const MAX_SHOWN = 80;
 export function displayShort(octets: string): string {
   const text = displayOctets(octets);
   return text.length > MAX_SHOWN
-    ? `${Array.from(text.slice(0, 2 * MAX_SHOWN)).slice(0, MAX_SHOWN).join('')}…`
+    ? `${Array.from(text.slice(0, 2 * MAX_SHOWN))
+        .slice(0, MAX_SHOWN)
+        .join('')}…`
     : text;
 }

@@ -50,8 +50,9 @@ function check(line: Uint8Array, where: string, json: boolean): void {
   if (text.trim() === '') throw new CliError('line-blank', `${where} is blank`);
   try {
     JSON.parse(text);
-  } catch (cause) {
-    throw new CliError('line-json', `${where} is not JSON`, { cause });
+  } catch {
+    // No cause: it quotes the line, and the file may be the wrong one.
+    throw new CliError('line-json', `${where} is not JSON`);
   }
 }
 

@@ -12,6 +12,7 @@ export type CliErrorCode =
   | 'file-type'
   | 'file-name'
   | 'file-io'
+  | 'entry-sum-line'
   | 'line-blank'
   | 'line-json'
   | 'key-missing'
@@ -87,6 +88,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>>
   'entry-empty': WRONG_USE,
   'entry-too-large': WRONG_USE,
   'entry-reserved': WRONG_USE,
+  'entry-sum-line': WRONG_USE,
   'line-blank': WRONG_USE,
   'line-json': WRONG_USE,
   'file-name': WRONG_USE,

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { WriteFileOptions } from '@vitrine/core/log';
-import { fileError } from './errors.ts';
+import { CliError, fileError } from './errors.ts';
 
 /**
  * A file's bytes, but never more than one byte beyond `limit`: whoever parses them refuses what is too long.
@@ -51,6 +51,9 @@ export async function writeNewFile(
   try {
     await writeFileDurably(path, bytes, { ...(mode !== undefined && { mode }), replace });
   } catch (error) {
-    throw fileError(path, error);
+    const failure = fileError(path, error);
+    // Nothing that is at `path` is in the way then.
+    if (!replace || !(failure instanceof CliError) || failure.code !== 'file-exists') throw failure;
+    throw new CliError('file-io', failure.message, { cause: error });
   }
 }

@@ -31,9 +31,12 @@ export function logDirectory(context: Context, { log }: LogOption): string {
 }
 
 /** Opens the store in a directory. @throws CoreError with `store-` codes */
-export async function openStore(directory: string): Promise<Store> {
+export async function openStore(
+  directory: string,
+  options: { checkTables?: boolean; signal?: AbortSignal } = {},
+): Promise<Store> {
   const { LevelStore } = await import('@vitrine/core/log');
-  return LevelStore.open(directory);
+  return LevelStore.open(directory, options);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { fileError } from './errors.ts';
-import { printable } from './text.ts';
+import { jsonLine, printable, visible } from './text.ts';
 
 /** A stream that may be a terminal. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -9,7 +9,8 @@ export type OutputStream = Writable & { readonly isTTY?: boolean; readonly colum
 const FLUSH_SIZE = 64 * 1024;
 
 /**
- * Where a command's words go: results to standard output, everything else to standard error.
+ * Where a command's words go: results to standard output, everything else to standard error. A terminal gets nothing that
+ * it could act on, other than newlines and tabs; files and pipes get results byte for byte.
  *
  * A reader that goes away, as `head` does, is no failure: what follows is dropped, and `closed` tells commands that only
  * print to stop.
@@ -35,19 +36,18 @@ export class Output {
 
   /** Text of a result. It may be kept until {@link flush}. */
   async text(text: string): Promise<void> {
-    this.#pending += text;
-    if (this.#pending.length >= FLUSH_SIZE) await this.flush();
+    await this.#append(this.#isTerminal ? printable(text, { multiline: true }) : text);
   }
 
   /** One object of a result, on a line of its own. */
   async json(value: unknown): Promise<void> {
-    await this.text(`${JSON.stringify(value)}\n`);
+    await this.#append(jsonLine(value));
   }
 
   /** Bytes of a result, as they are. */
   async bytes(bytes: Uint8Array): Promise<void> {
     await this.flush();
-    await this.#write(bytes);
+    await this.#write(this.#isTerminal ? visible(bytes) : bytes);
   }
 
   /** Hands all text to standard output. */
@@ -60,9 +60,28 @@ export class Output {
     await setImmediate();
   }
 
+  /** One object about a failure, on a line of standard error. */
+  jsonNote(value: unknown): void {
+    this.stderr.write(jsonLine(value));
+  }
+
   /** A line about what happens, on standard error. */
   note(message: string): void {
-    this.stderr.write(`vitrine: ${printable(message, { multiline: true })}\n`);
+    this.trace(`vitrine: ${message}`);
+  }
+
+  /** Lines for whoever looks for a fault, on standard error. */
+  trace(text: string): void {
+    this.stderr.write(`${printable(text, { multiline: true })}\n`);
+  }
+
+  get #isTerminal(): boolean {
+    return this.stdout.isTTY === true;
+  }
+
+  async #append(text: string): Promise<void> {
+    this.#pending += text;
+    if (this.#pending.length >= FLUSH_SIZE) await this.flush();
   }
 
   async #write(chunk: string | Uint8Array): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Context, variable } from './context.ts';
 import { CliError } from './errors.ts';
 import { readAtMost } from './files.ts';
-import { decodeUtf8 } from './text.ts';
+import { decodeUtf8, printable } from './text.ts';
 
 const MAX_PASSPHRASE_SIZE = 4096;
 
@@ -29,7 +29,7 @@ export async function newPassphrase(context: Context): Promise<string> {
 export async function passphraseFor(context: Context, path: string): Promise<string> {
   const fromFile = await passphraseFromFile(context);
   if (fromFile !== undefined) return fromFile;
-  return notEmpty(await requireTerminal(context).askSecret(`Passphrase for ${path}: `));
+  return notEmpty(await requireTerminal(context).askSecret(`Passphrase for ${printable(path)}: `));
 }
 
 function requireTerminal(context: Context): NonNullable<ReturnType<Context['terminal']>> {

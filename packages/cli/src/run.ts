@@ -49,10 +49,10 @@ function usageMessage({ code, message }: CommanderError, args: readonly string[]
 
 function report(args: readonly string[], { output, ...context }: Context, error: unknown): number {
   const { code, message, exitStatus } = describeFailure(error);
-  if (args.includes('--json')) output.stderr.write(`${JSON.stringify({ error: { code, message } })}\n`);
+  if (args.includes('--json')) output.jsonNote({ error: { code, message } });
   else output.note(`${code}: ${message}`);
   if (variable({ output, ...context }, 'VITRINE_DEBUG') === '1' && error instanceof Error) {
-    output.stderr.write(`${error.stack}\n`);
+    output.trace(String(error.stack));
   }
   return exitStatus;
 }

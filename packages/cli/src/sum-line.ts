@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { CliError, fileError } from './errors.ts';
+import { decodeUtf8 } from './text.ts';
 
 /** How a file is hashed. */
 export interface SumOptions {
@@ -34,6 +35,19 @@ export async function sumEntry(path: string, { name, signal, onRead }: SumOption
     throw fileError(path, error);
   }
   return new TextEncoder().encode(`${hash.digest('hex')}  ${shown}`);
+}
+
+const SUM_LINE = /^[0-9a-f]{64} {2}[^/\n\r\\]+$/;
+const MIN_SUM_LINE_SIZE = 67;
+const SPACE = 0x20;
+
+/**
+ * Whether an entry has exactly the form of one that {@link sumEntry} makes: nobody could tell it from the entry of a file
+ * that was logged.
+ */
+export function isSumLine(entry: Uint8Array): boolean {
+  if (entry.length < MIN_SUM_LINE_SIZE || entry[64] !== SPACE || entry[65] !== SPACE) return false;
+  return SUM_LINE.test(decodeUtf8(entry) ?? '');
 }
 
 /**

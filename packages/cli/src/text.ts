@@ -28,6 +28,26 @@ export function printable(text: string, { multiline = false }: { multiline?: boo
   });
 }
 
+// What a terminal may act on and JSON allows as it is.
+const UNSAFE_IN_JSON = /[\u007f-\u009f\p{Cf}\u2028\u2029]/gu;
+
+/** A value as one line of JSON, so that a terminal shows it and does not act on it. */
+export function jsonLine(value: unknown): string {
+  const escaped = JSON.stringify(value).replace(UNSAFE_IN_JSON, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
+  return `${escaped}\n`;
+}
+
+/** Bytes as lines that a terminal can show: their text where they are UTF-8, otherwise a dump. */
+export function visible(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes);
+  return text === undefined ? hexDump(bytes) : printable(text, { multiline: true });
+}
+
 /** Bytes as one line: their text where they are UTF-8, otherwise each unprintable one as `\xNN`. At most `width` wide. */
 export function preview(bytes: Uint8Array, width: number): string {
   // A character is at most four bytes, and escapes only make it longer.
@@ -44,7 +64,7 @@ export function preview(bytes: Uint8Array, width: number): string {
 }
 
 /** Bytes as a dump: offset, sixteen bytes in hex, and what of them is printable. */
-export function hexDump(bytes: Uint8Array): string {
+function hexDump(bytes: Uint8Array): string {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {
     const row = Array.from(bytes.subarray(at, at + 16));

@@ -4,6 +4,7 @@ import { linkSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'nod
 import { formatBase64, leafHash } from '@vitrine/core';
 import { LevelStore } from '@vitrine/core/log';
 import { expect, test } from 'vitest';
+import { isSumLine } from '../src/sum-line.ts';
 import { parseLinesAs } from './support/json-schema.ts';
 import { type Transcript, type Workspace, workspace, workspaceWithLog } from './support/workspace.ts';
 
@@ -134,6 +135,36 @@ test.each([
   const result = await w.run([...ADD, option], { input });
   expect(result.status).toBe(status);
   expect(result.stderr).toContain(`vitrine: ${message}`);
+});
+
+const FORGED = `${'0'.repeat(64)}  release.tar.gz`;
+
+test('bytes that look like the entry of a file are refused, unless they are asked for', async () => {
+  const w = await workspaceWithLog();
+  w.write('forged', FORGED);
+  w.write('fine', 'fine');
+  const raw = await refused(w, [...ADD, '--raw', 'fine', 'forged']);
+  expect(raw.status).toBe(2);
+  expect(raw.stderr).toMatch(/^vitrine: entry-sum-line: forged looks like the entry of a file/);
+  const lines = await w.run([...ADD, '--lines', '-'], { input: `good\n${FORGED}\nnever` });
+  expect(lines).toMatchObject({ status: 2, stdout: `0  ${hashOf('good')}\n` });
+  expect(lines.stderr).toMatch(/^vitrine: entry-sum-line: standard input: line 2 looks like/);
+  expect(await w.run([...ADD, '--raw', '--allow-sum-lines', 'forged'])).toMatchObject({ status: 0, stderr: '' });
+  const allowed = await w.run([...ADD, '--lines', '--allow-sum-lines'], { input: FORGED.replace('0', 'f') });
+  expect(allowed).toMatchObject({ status: 0, stderr: '' });
+  expect(await entries(w)).toEqual(['good', FORGED, FORGED.replace('0', 'f')]);
+  expect(await refused(w, [...ADD, '--allow-sum-lines', 'fine'])).toMatchObject({ status: 2 });
+});
+
+test('only what add itself could have made of a file looks like it', () => {
+  const is = (text: string): boolean => isSumLine(Buffer.from(text));
+  for (const name of ['a', ' ', 'ünï', '*x', '\u2028']) expect(is(`${'a'.repeat(64)}  ${name}`)).toBe(true);
+  for (const name of ['', 'a/b', 'a\n', '\n', 'a\r', 'a\\b']) expect(is(`${'a'.repeat(64)}  ${name}`)).toBe(false);
+  expect(is(`${'A'.repeat(64)}  a`)).toBe(false);
+  expect(is(`${'a'.repeat(64)} *a`)).toBe(false);
+  expect(is(`${'a'.repeat(63)}  abc`)).toBe(false);
+  expect(is(` ${'a'.repeat(64)}  a`)).toBe(false);
+  expect(isSumLine(Buffer.concat([Buffer.from(`${'a'.repeat(64)}  a`), Buffer.of(0xff)]))).toBe(false);
 });
 
 test('lines before a bad one are in the log, and are reported', async () => {

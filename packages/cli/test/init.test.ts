@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { parsePolicy, parsePrivateKey } from '@vitrine/core';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { expect, test } from 'vitest';
@@ -112,6 +112,53 @@ test('init refuses a directory that cannot be, and writes no keys', async () => 
   w.write('file', '');
   await refused(w, ['init', 'file/log', '--origin', 'example.com/log'], 'file-io', 3);
   await refused(w, ['init', 'log', '--origin', 'example.com/log', '--key-dir', 'file/keys'], 'file-io', 3);
+});
+
+// A disk that is full when the first checkpoint is written, and one that cannot be written at all from then on.
+const FULL_DISK = `
+import fsp from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+const { rename, rm } = fsp;
+let full = false;
+const fail = (code, syscall) => Object.assign(new Error(code + ': no, ' + syscall), { code, syscall });
+fsp.rename = async (from, to) => {
+  if (!String(to).endsWith('/checkpoint')) return rename(from, to);
+  full = true;
+  throw fail('ENOSPC', 'rename');
+};
+fsp.rm = async (path, options) => {
+  if (full && process.env.READ_ONLY && String(path).endsWith('vitrine.json')) throw fail('EROFS', 'rm');
+  return rm(path, options);
+};
+syncBuiltinESMExports();
+`;
+
+test('init that fails late leaves nothing', async () => {
+  const w = workspace();
+  const env = { NODE_OPTIONS: `--import ${w.write('full-disk.mjs', FULL_DISK)}` };
+  const args = ['init', 'a/log', '--origin', 'example.com/log', '--key-dir', 'b/keys'];
+  const before = readdirSync(w.directory);
+  const failed = await w.run(args, { env });
+  expect(failed).toMatchObject({ status: 3, stdout: '' });
+  expect(failed.stderr).toMatch(/^vitrine: store-io: /);
+  expect(readdirSync(w.directory)).toEqual(before);
+  // What was there before stays.
+  mkdirSync(w.path('a/log'), { recursive: true });
+  mkdirSync(w.path('b/keys'), { recursive: true });
+  expect(await w.run(args, { env })).toMatchObject({ status: 3 });
+  expect(readdirSync(w.path('a/log'))).toEqual([]);
+  expect(readdirSync(w.path('b/keys'))).toEqual([]);
+  expect(await w.run(args)).toMatchObject({ status: 0 });
+});
+
+test('init that cannot remove the log again leaves its keys', async () => {
+  const w = workspace();
+  const env = { NODE_OPTIONS: `--import ${w.write('full-disk.mjs', FULL_DISK)}`, READ_ONLY: '1' };
+  const { status, stderr } = await w.run(INIT, { env });
+  expect(status).toBe(3);
+  expect(stderr).toMatch(/^vitrine: what was created could not all be removed again.*\nvitrine: store-io: /);
+  expect(w.files('log')).toContain('vitrine.json');
+  expect(w.files()).toEqual(expect.arrayContaining([ED25519, ML_DSA]));
 });
 
 test.each(['', 'two words', 'a+b', 'new\nline'])('init refuses the origin %j', async (origin) => {

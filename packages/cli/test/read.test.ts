@@ -15,7 +15,7 @@ test('ls prints a line for each entry', async () => {
     `1  ${shortHash('second\n')}      7  second\\n`,
     `2  ${shortHash('ünï')}      5  ünï`,
     `3  ${shortHash('{"a":1}')}      7  {"a":1}`,
-    `4  ${shortHash('x'.repeat(200))}    200  ${'x'.repeat(75)}…`,
+    `4  ${shortHash('x'.repeat(200))}    200  ${'x'.repeat(200)}`,
     `5  ${shortHash('\u001b[31mred\u202etxt')}     14  \\u{1b}[31mred\\u{202e}txt`,
     '',
   ]);
@@ -125,6 +125,25 @@ test('fsck and other commands refuse a damaged log', async () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(/^vitrine: (log|store)-corrupt: /);
   }
+});
+
+test('fsck names the table in which a bit was flipped, wherever it was', async () => {
+  const w = await workspaceWithLog({ entries: ENTRIES });
+  // What was in the journal when a database is opened becomes a table.
+  await w.run(['fsck', '--log', 'log']);
+  const [name] = readdirSync(w.path('log/db')).filter((file) => file.endsWith('.ldb'));
+  const path = `log/db/${name}`;
+  const bytes = w.read(path);
+  for (let at = 0; at < bytes.length; at += 40) {
+    const damaged = Buffer.from(bytes);
+    damaged[at]! ^= 0x10;
+    w.write(path, damaged);
+    const { status, stdout, stderr } = await w.run(['fsck', '--log', 'log']);
+    expect({ at, status, stdout }).toEqual({ at, status: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^vitrine: store-corrupt: ${path}.* at offset \\d+: .*\\n$`));
+  }
+  w.write(path, bytes);
+  expect(await w.run(['fsck', '--log', 'log'])).toMatchObject({ status: 0, stderr: '' });
 });
 
 test('a log whose checkpoint was changed is refused', async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { keyFileName } from '../src/keys.ts';
 import { startProgress } from '../src/progress.ts';
 import { run } from '../src/run.ts';
 import type { Terminal } from '../src/terminal.ts';
@@ -59,6 +60,56 @@ test('show never prints raw control characters to a terminal', async () => {
   expect(await onTerminal(log, ['show', '0'])).toBe('\\u{1b}]0;title\\u{7}\\u{202e}\ttext\nmore\n');
   expect(await onTerminal(log, ['show', '1'])).toBe('line\n');
   expect(await onTerminal(log, ['show', '2'])).toBe(`0000  1b 5b ff 41${' '.repeat(36)}  .[.A\n`);
+});
+
+// CSI as one character, right-to-left override, a tag character, a line separator.
+const HOSTILE = 'o\u009b31m\u202e\u{e0041}\u2028';
+const UNSAFE = /[\u007f-\u009f\u2028]|\p{Cf}/u;
+
+test('no command prints to a terminal what it could act on', async () => {
+  const w = workspace();
+  const [log, keys] = [w.path('log'), w.path('keys')];
+  const origin = HOSTILE.replace('\u2028', '');
+  const printed: string[] = [];
+  const runs = async (args: readonly string[], status = 0): Promise<void> => {
+    const { context, stdout, stderr } = testContext({ isTTY: true, env: { VITRINE_DEBUG: '1' } });
+    expect(await run(args, context), stderr()).toBe(status);
+    printed.push(stdout(), stderr());
+  };
+  await runs(['init', log, '--origin', origin, '--key-dir', keys]);
+  await runs(['key', 'generate', origin, '--out', w.path('key')]);
+  w.write(HOSTILE, 'content');
+  const key = ['--key', `${keys}/${keyFileName(origin, 'ed25519')}`];
+  await runs(['add', '--log', log, ...key, w.path(HOSTILE)]);
+  for (const json of [[], ['--json']]) {
+    await runs(['checkpoint', '--log', log, ...json]);
+    await runs(['ls', '--log', log, ...json]);
+    await runs(['show', '0', '--log', log, ...json]);
+    await runs(['prove', 'inclusion', '0', '--log', log, ...json]);
+    await runs(['prove', 'consistency', '0', '--log', log, ...json]);
+    await runs(['export', w.path(`out${json.length}`), '--log', log, ...json]);
+    await runs(['key', 'show', w.path('key'), ...json]);
+    await runs(['verify', w.path('absent', HOSTILE), '--policy', w.path('absent', HOSTILE), ...json], 3);
+    await runs([HOSTILE, ...json], 2);
+  }
+  expect(printed.join('')).toContain('\\u{9b}31m');
+  expect(printed.filter((text) => UNSAFE.test(text))).toEqual([]);
+});
+
+test('what is piped is verbatim, and JSON keeps its value', async () => {
+  const w = workspace();
+  const [log, keys] = [w.path('log'), w.path('keys')];
+  const origin = HOSTILE.replace('\u2028', '');
+  const made = testContext();
+  expect(await run(['init', log, '--origin', origin, '--key-dir', keys], made.context)).toBe(0);
+  expect(made.stdout()).toContain(`log ${origin}+`);
+  const shown = testContext();
+  expect(await run(['checkpoint', '--log', log], shown.context)).toBe(0);
+  expect(shown.stdout()).toBe(w.read('log/checkpoint').toString());
+  const json = testContext();
+  expect(await run(['checkpoint', '--log', log, '--json'], json.context)).toBe(0);
+  expect(json.stdout()).toContain('o\\u009b31m\\u202e\\udb40\\udc41');
+  expect(JSON.parse(json.stdout())).toMatchObject({ origin, checkpoint: shown.stdout() });
 });
 
 test('ls fits the terminal', async () => {

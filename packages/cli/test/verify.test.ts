@@ -174,7 +174,7 @@ test('a policy that is wrong names its line', async () => {
   const result = await verify(w, 'hello.txt', '--policy', 'bad', '--json');
   expect(result).toMatchObject({ status: 1, stdout: '' });
   expect(parseAs('error', result.stderr)).toEqual({
-    error: { code: 'policy-malformed', message: 'line 2: "nobody" is not defined on an earlier line' },
+    error: { code: 'policy-malformed', message: 'line 2: the quorum is not defined on an earlier line' },
   });
 });
 

@@ -10,7 +10,7 @@ import { CliError, fileError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
 import { describeLog, type LogOption, logDirectory, logSigner, openLog, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
-import { checkName, sumEntry } from '../sum-line.ts';
+import { checkName, isSumLine, sumEntry } from '../sum-line.ts';
 import { count, printable } from '../text.ts';
 
 interface Options extends LogOption {
@@ -18,6 +18,7 @@ interface Options extends LogOption {
   readonly raw?: boolean;
   readonly lines?: boolean;
   readonly ndjson?: boolean;
+  readonly allowSumLines?: boolean;
   readonly json?: boolean;
 }
 
@@ -47,6 +48,7 @@ export function registerAdd(program: Command, context: Context): void {
     .addOption(new Option('--raw', 'append the bytes of each file').conflicts(['lines', 'ndjson']))
     .addOption(new Option('--lines', 'append each line of the files, as it is').conflicts('ndjson'))
     .option('--ndjson', 'as --lines, and refuse lines that are not JSON')
+    .option('--allow-sum-lines', 'take bytes and lines that look like the entry of a file')
     .option('--json', 'print one JSON object for each entry')
     .addHelpText(
       'after',
@@ -61,6 +63,9 @@ async function add(context: Context, paths: readonly string[], options: Options)
   const byLine = options.lines === true || options.ndjson === true;
   if (paths.length === 0 && !byLine) {
     throw new CliError('usage', 'name the files to add, or read entries from standard input with --lines or --ndjson');
+  }
+  if (options.allowSumLines && !byLine && !options.raw) {
+    throw new CliError('usage', '--allow-sum-lines goes with --raw, --lines and --ndjson');
   }
   const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
   const description = await describeLog(directory);
@@ -104,7 +109,8 @@ async function checkFiles(paths: readonly string[], options: Options): Promise<I
   return files;
 }
 
-async function checkFile(path: string, { raw }: Options, byLine: boolean): Promise<InputFile> {
+async function checkFile(path: string, options: Options, byLine: boolean): Promise<InputFile> {
+  const { raw } = options;
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new CliError('file-type', `${path} is a directory`);
@@ -116,7 +122,8 @@ async function checkFile(path: string, { raw }: Options, byLine: boolean): Promi
     if (raw && found.size === 0)
       throw new CoreError('entry-empty', `${path} is empty, and an entry has at least one byte`);
     if (raw && found.size > MAX_ENTRY_SIZE) throw tooLarge(path, found.size);
-    await (await open(path, 'r')).close();
+    if (raw) await readRaw(path, options);
+    else await (await open(path, 'r')).close();
     return { path, size: found.size };
   } catch (error) {
     throw fileError(path, error);
@@ -133,7 +140,7 @@ function tooLarge(path: string, size: number): CoreError {
 async function fileSource(context: Context, files: readonly InputFile[], options: Options): Promise<Source> {
   const { signal } = context;
   const names = files.map(({ path }) => path);
-  if (options.raw) return { entries: rawEntries(names, signal), files: names };
+  if (options.raw) return { entries: rawEntries(names, options, signal), files: names };
   const total = totalSize(files);
   const progress = startProgress(context, { label: 'hashing', unit: 'bytes', json: options.json });
   const entries: Uint8Array[] = [];
@@ -150,15 +157,32 @@ async function fileSource(context: Context, files: readonly InputFile[], options
   return { entries, files: names };
 }
 
-async function* rawEntries(paths: readonly string[], signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+async function* rawEntries(
+  paths: readonly string[],
+  options: Options,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for (const path of paths) {
     if (signal.aborted) throw interrupted();
-    const entry = await readAtMost(path, MAX_ENTRY_SIZE);
-    if (entry.length === 0) throw new CoreError('entry-empty', `${path} is empty`);
-    if (entry.length > MAX_ENTRY_SIZE)
-      throw new CoreError('entry-too-large', `${path} has grown too large for an entry`);
-    yield entry;
+    // Again, because it may have changed.
+    yield await readRaw(path, options);
   }
+}
+
+async function readRaw(path: string, options: Options): Promise<Uint8Array> {
+  const entry = await readAtMost(path, MAX_ENTRY_SIZE);
+  if (entry.length === 0) throw new CoreError('entry-empty', `${path} is empty`);
+  if (entry.length > MAX_ENTRY_SIZE) throw new CoreError('entry-too-large', `${path} has grown too large for an entry`);
+  return checkedForm(entry, path, options);
+}
+
+/** Whoever can make others log a line, or a file, must not make it look as if they had logged another file. */
+function checkedForm(entry: Uint8Array, where: string, { allowSumLines }: Options): Uint8Array {
+  if (allowSumLines || !isSumLine(entry)) return entry;
+  throw new CliError(
+    'entry-sum-line',
+    `${where} looks like the entry of a file, and that file would verify as logged: --allow-sum-lines takes it all the same`,
+  );
 }
 
 function lineSource(context: Context, files: readonly InputFile[], options: Options): Source {
@@ -168,8 +192,9 @@ function lineSource(context: Context, files: readonly InputFile[], options: Opti
 async function* allLines(
   context: Context,
   files: readonly InputFile[],
-  { ndjson, json }: Options,
+  options: Options,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const { ndjson, json } = options;
   // Where the results go to the terminal, they show well enough how far it is.
   const quiet = json === true || context.output.stdout.isTTY === true;
   const progress = startProgress(context, { label: 'reading', unit: 'bytes', json: quiet });
@@ -188,7 +213,10 @@ async function* allLines(
       const chunks = counted(addAbortSignal(context.signal, stream));
       const name = path === '-' ? 'standard input' : path;
       try {
-        yield* entryLines({ name, chunks, json: ndjson === true });
+        let number = 0;
+        for await (const line of entryLines({ name, chunks, json: ndjson === true })) {
+          yield checkedForm(line, `${name}: line ${++number}`, options);
+        }
       } catch (error) {
         throw fileError(path, error);
       }

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
-import { count } from '../text.ts';
+import { count, printable } from '../text.ts';
 
 interface Options extends LogOption {
   readonly json?: boolean;
@@ -41,5 +41,5 @@ async function exportLog(context: Context, directory: string, options: Options):
   const { size, written, kept } = result;
   if (options.json) return await output.json({ origin: log.origin, size, written, kept });
   const files = count(written, 'file');
-  await output.text(`${count(size, 'entry', 'entries')} of ${log.origin}: ${files} written, ${kept} kept\n`);
+  await output.text(`${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${files} written, ${kept} kept\n`);
 }

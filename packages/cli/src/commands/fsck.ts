@@ -15,8 +15,8 @@ export function registerFsck(program: Command, context: Context): void {
   withLogOption(program.command('fsck'))
     .summary('check a log from its entries up')
     .description(
-      'Derive everything that a log stores from its entries again, and compare. Reports the first thing that differs; ' +
-        'changes nothing.',
+      'Check the files of a log, derive everything that it stores from its entries again, and compare. Reports the ' +
+        'first thing that differs; changes nothing.',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine fsck --log ./log\n')
@@ -25,7 +25,7 @@ export function registerFsck(program: Command, context: Context): void {
 
 async function check(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
-  await using store = await openStore(logDirectory(context, options));
+  await using store = await openStore(logDirectory(context, options), { checkTables: true, signal });
   const { fsck } = await import('@vitrine/core/log');
   const progress = startProgress(context, { label: 'checking', unit: 'entries', json: options.json });
   const onProgress = (done: number, total: number): void => {

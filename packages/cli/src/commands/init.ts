@@ -1,10 +1,11 @@
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CoreError, ed25519Signer, formatVkey, type PrivateKey } from '@vitrine/core';
+import { CoreError, formatVkey } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, fileError } from '../errors.ts';
-import { generateKey, keyDirectory, keyFileName, LOG_KEY_TYPES, writeKeyFile } from '../keys.ts';
+import { generateKey, keyDirectory, keyFileName, LOG_KEY_TYPES } from '../keys.ts';
+import { createLog } from '../new-log.ts';
 import { newPassphrase } from '../passphrase.ts';
 
 interface Options {
@@ -50,14 +51,15 @@ async function init(context: Context, directory: string, options: Options): Prom
   const passphrase = options.passphrase ? await newPassphrase(context) : undefined;
 
   const vkeys = keys.map(({ vkey }) => formatVkey(vkey));
-  await createAll(directory, { keyDir, keyFiles, keys, vkeys, passphrase, options });
+  const duplicates = options.allowDuplicates === true;
+  await createLog(context, { directory, keyDir, keyFiles, keys, vkeys, passphrase, origin, duplicates });
 
   const policy = policyText(origin, vkeys);
   if (options.json) {
     await output.json({
       origin,
       directory: resolve(directory),
-      duplicates: options.allowDuplicates === true,
+      duplicates,
       vkeys,
       keyFiles,
       policy,
@@ -69,43 +71,6 @@ async function init(context: Context, directory: string, options: Options): Prom
   if (!isDefault) output.note(`name the first of them with --key, or in VITRINE_KEY, to add entries`);
   output.note('the log is unwitnessed: nobody else vouches yet that everybody sees the same one');
   await output.text(policy);
-}
-
-interface Plan {
-  readonly keyDir: string;
-  readonly keyFiles: readonly string[];
-  readonly keys: readonly PrivateKey[];
-  readonly vkeys: readonly string[];
-  readonly passphrase: string | undefined;
-  readonly options: Options;
-}
-
-/** Writes the keys, then the log; if the log cannot be created its keys are of no use, and go again. */
-async function createAll(
-  directory: string,
-  { keyDir, keyFiles, keys, vkeys, passphrase, options }: Plan,
-): Promise<void> {
-  const { LevelStore, Log } = await import('@vitrine/core/log');
-  const written: string[] = [];
-  try {
-    await mkdir(keyDir, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-      throw fileError(keyDir, error);
-    });
-    for (const [i, path] of keyFiles.entries()) {
-      await writeKeyFile(path, keys[i]!, passphrase);
-      written.push(path);
-    }
-    const log = await Log.create((description) => LevelStore.create(directory, description), {
-      origin: options.origin,
-      vkeys,
-      duplicates: options.allowDuplicates === true,
-      signer: ed25519Signer(keys[0]!),
-    });
-    await log[Symbol.asyncDispose]();
-  } catch (error) {
-    for (const path of written) await rm(path, { force: true });
-    throw error;
-  }
 }
 
 async function refuseKeyFile(path: string, origin: string): Promise<void> {

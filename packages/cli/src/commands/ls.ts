@@ -23,7 +23,8 @@ export function registerLs(program: Command, context: Context): void {
   withLogOption(program.command('ls'))
     .summary('list entries')
     .description(
-      'List entries of a log: index, start of the leaf hash, size in bytes, and what can be shown of the entry.',
+      'List entries of a log: index, start of the leaf hash, size in bytes, and what can be shown of the entry: a ' +
+        'terminal gets as much as fits on a line.',
     )
     .option('--from <index>', 'the first entry', decimalArgument, 0)
     .option('--to <index>', 'list up to this entry and without it (default: all)', decimalArgument)
@@ -40,7 +41,8 @@ async function list(context: Context, options: Options): Promise<void> {
     throw new CoreError('log-range', `the log has ${log.size} entries; there is nothing from ${from} to ${to}`);
   const indexWidth = String(Math.max(0, to - 1)).length;
   const fixed = indexWidth + 2 + SHORT_HASH + 2 + 5 + 2;
-  const columns = output.stdout.isTTY === true ? (output.stdout.columns ?? DEFAULT_WIDTH) : DEFAULT_WIDTH;
+  // Programs get all of it.
+  const columns = output.stdout.isTTY === true ? (output.stdout.columns ?? DEFAULT_WIDTH) : Number.POSITIVE_INFINITY;
   const width = Math.max(MIN_PREVIEW, columns - fixed);
   let index = from;
   for await (const entry of log.entries(from, to)) {

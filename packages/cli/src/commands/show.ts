@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
-import { decodeUtf8, hexDump, printable } from '../text.ts';
+import { visible } from '../text.ts';
 
 interface Options extends LogOption {
   readonly json?: boolean;
@@ -28,7 +28,6 @@ async function show(context: Context, index: number, options: Options): Promise<
   const entry = await log.entry(index);
   if (options.json) return await output.json(entryJson(index, entry));
   if (output.stdout.isTTY !== true) return await output.bytes(entry);
-  const text = decodeUtf8(entry);
-  if (text === undefined) return await output.text(hexDump(entry));
-  await output.text(`${printable(text, { multiline: true })}${text.endsWith('\n') ? '' : '\n'}`);
+  const text = visible(entry);
+  await output.text(text.endsWith('\n') ? text : `${text}\n`);
 }

@@ -8,6 +8,7 @@ import {
   CHECKPOINT_TEXT,
   checkpointNote,
   codeOf,
+  errorOf,
   keyOf,
   LOG,
   LOG_ML_DSA,
@@ -29,6 +30,13 @@ describe('a checkpoint', () => {
     expect(checkpoint).toMatchObject({ origin: 'example.com/behind-the-sofa', size: 20852163, extensions: [] });
     expect(Buffer.from(checkpoint.root).toString('base64')).toBe(HASH);
     expect(formatCheckpoint(checkpoint)).toBe(text);
+  });
+
+  it('is refused for a size that is no number without showing it, if it is too long to be one', () => {
+    const refusal = (size: string) =>
+      errorOf(() => parseCheckpoint(`o\n${size}\n`.concat('A'.repeat(43), '=\n')))?.message;
+    expect(refusal('0x10')).toContain('found "0x10"');
+    expect(refusal('PRIVATE+KEY+name+01234567+SECRET')).toMatch(/found 32 characters$/);
   });
 
   it('may have an origin that is no URL, and extension lines', () => {

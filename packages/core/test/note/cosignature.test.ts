@@ -6,6 +6,7 @@ import { cosign, cosignatureTime, cosignatureVerifier } from '../../src/note/cos
 import { ed25519CosignedMessage, mlDsaCosignedMessage } from '../../src/note/cosigned-message.ts';
 import { cosignerOf } from '../../src/note/cosigner.ts';
 import { NoteText } from '../../src/note/note-text.ts';
+import { openNote } from '../../src/note/open-note.ts';
 import { parsePrivateKey } from '../../src/note/private-key.ts';
 import { parseSignatureLines } from '../../src/note/signature-line.ts';
 import { parseSignedNote } from '../../src/note/signed-note.ts';
@@ -351,5 +352,43 @@ describe('the cosignature of a subtree', () => {
     expect(await codeOfAsync(cosignSubtree(subtree, w4))).toBe('key-type');
     expect(codeOf(() => verifySubtreeCosignature(subtree, line, W4.vkey, { schemes }))).toBe('key-type');
     expect(codeOf(() => verifySubtreeCosignature(subtree, line, W6.vkey))).toBe('key-type');
+  });
+});
+
+describe('the text of a note', () => {
+  it('is encoded and read once', () => {
+    const note = new NoteText(CHECKPOINT_TEXT);
+    expect(note.bytes).toEqual(utf8(CHECKPOINT_TEXT));
+    expect(note.bytes).toBe(note.bytes);
+    expect(note.checkpoint).toEqual(CHECKPOINT);
+    expect(note.checkpoint).toBe(note.checkpoint);
+    expect(codeOf(() => new NoteText('hello\n').checkpoint)).toBe('checkpoint-malformed');
+  });
+
+  it('is one for all who verify its signatures', async () => {
+    const cosigners = [keyOf('a', 4, 1), keyOf('b', 4, 2)].map((key) => cosignerOf(key));
+    const lines = await Promise.all(
+      [1, 2, 3].flatMap((time) => cosigners.map((cosigner) => cosign({ text: CHECKPOINT_TEXT, cosigner, time }))),
+    );
+    const seen: NoteText[] = [];
+    const verifiers = cosigners.map(({ vkey }) => {
+      const verifier = cosignatureVerifier(vkey);
+      return {
+        ...verifier,
+        verify: (note: NoteText, line: Uint8Array) => seen.push(note) > 0 && verifier.verify(note, line),
+      };
+    });
+    expect(openNote({ text: CHECKPOINT_TEXT, signatures: lines }, verifiers).verified).toHaveLength(2);
+    expect(seen).toHaveLength(6);
+    expect(new Set(seen).size).toBe(1);
+  });
+});
+
+describe('a timestamped signature', () => {
+  it('does not share the bytes that it was read from, of a Buffer neither', () => {
+    const bytes = Buffer.from(formatTimestampedSignature({ timestamp: 5n, signature: Uint8Array.of(1, 2, 3) }));
+    const { signature } = parseTimestampedSignature(bytes);
+    bytes.fill(0);
+    expect(signature).toEqual(Uint8Array.of(1, 2, 3));
   });
 });

@@ -207,6 +207,24 @@ describe('a policy', () => {
     expect(errorOf(() => parse(tooMany))?.message).toContain('at most 256 groups');
   });
 
+  it('is refused by its first bad line, whatever follows', () => {
+    expect(errorOf(() => parse(`quorum none\nbad\n\0`))?.message).toMatch(/^line 2: expected a line/);
+  });
+
+  it('is refused with an item of more than 4096 octets, which comments may have', () => {
+    const named = (n: number) => `witness ${'n'.repeat(n)} ${X1}\nquorum none\n`;
+    expect(codeOf(() => parse(named(4096)))).toBe('accepted');
+    expect(errorOf(() => parse(named(4097)))?.message).toBe('line 1: an item has at most 4096 octets, found 4097');
+    expect(codeOf(() => parse(`# ${'n'.repeat(5000)}\nquorum none\n`))).toBe('accepted');
+  });
+
+  it('may have a group of everything, and no line with more items', () => {
+    const items = (n: number) => `group g any${' w'.repeat(n - 3)}\n`;
+    const most = 3 + 2 * MAX_POLICY_ENTRIES;
+    expect(errorOf(() => parse(items(most)))?.message).toBe('line 1: member 1 is not defined on an earlier line');
+    expect(errorOf(() => parse(items(most + 1)))?.message).toBe(`line 1: a line has at most ${most} items`);
+  });
+
   it('says that none cannot be a member', () => {
     expect(errorOf(() => parse(`${WITNESSES}group g any none\nquorum none\n`))?.message).toContain('group member');
   });

@@ -38,6 +38,13 @@ describe('a private key', () => {
     expect(hex(key.seed)).toBe('09'.repeat(32));
   });
 
+  it('is made of a copy of the seed, of a Buffer too', () => {
+    const seed = Buffer.alloc(32, 9);
+    const key = privateKeyFromSeed('w', 1, seed);
+    seed.fill(0);
+    expect(hex(key.seed)).toBe('09'.repeat(32));
+  });
+
   it('of type 0x06 needs its scheme, and the refusal says where it is', () => {
     const error = errorOf(() => parsePrivateKey(GO_WITNESS6_PRIVATE));
     expect(error?.code).toBe('key-type');

@@ -39,6 +39,13 @@ describe('a tlog-proof', () => {
     });
   }
 
+  it('does not share the bytes that it was read from, of a Buffer neither', () => {
+    const bytes = Buffer.from(PROOF);
+    const { checkpoint } = parseTlogProof(bytes);
+    bytes.fill(0);
+    expect(text(checkpoint)).toBe(GO_NOTE);
+  });
+
   it('has no extra field if there is no extra data', () => {
     expect('extra' in parse(PROOF)).toBe(false);
   });

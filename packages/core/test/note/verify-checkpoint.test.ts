@@ -117,7 +117,7 @@ describe('verifying a checkpoint under a policy', () => {
     expect(verified.cosignatures.map(({ witness }) => witness)).toEqual(['a', 'c']);
   });
 
-  it('counts the log’s own cosignature for a witness only if the policy lists that key as one', async () => {
+  it('never counts a key of the log for a witness of it, even if the policy lists it as one', async () => {
     const bytes = await checkpointNote([
       [LOG_ML_DSA, TIME],
       [A, TIME],
@@ -128,7 +128,44 @@ describe('verifying a checkpoint under a policy', () => {
       { name: 'b', key: LOG_ML_DSA.vkey },
       { name: 'c', key: C.vkey },
     ];
-    expect(verify(bytes, { witnesses }).cosignatures.map(({ witness }) => witness)).toEqual(['b', 'a']);
+    expect(errorOf(() => verify(bytes, { witnesses }))?.message).toContain('2 of (a, b, c), found a');
+    expect(verify(bytes, { witnesses, quorum: 'a' }).cosignatures.map(({ witness }) => witness)).toEqual(['a']);
+  });
+
+  it('never counts the public key of the log under another name and type', async () => {
+    const alias = keyOf('witness.example/alias', 4, 1);
+    const bytes = await checkpointNote([[alias, TIME]]);
+    expect(alias.vkey.publicKey).toEqual(LOG.vkey.publicKey);
+    const witnesses = [{ name: 'alias', key: alias.vkey }];
+    expect(codeOf(() => verify(bytes, { witnesses, groups: [], quorum: 'alias' }))).toBe('policy-quorum');
+  });
+
+  it('counts the key of another log of the policy that is a witness of this one', async () => {
+    const other = keyOf('example.com/witnessing-log', 6, 15);
+    const bytes = await checkpointNote([[other, TIME]]);
+    const logs = [...policy.logs, { key: other.vkey }];
+    const witnesses = [{ name: 'o', key: other.vkey }];
+    expect(verify(bytes, { logs, witnesses, groups: [], quorum: 'o' }).cosignatures).toHaveLength(1);
+  });
+
+  it('is refused for want of a quorum in few words, however large the policy is', async () => {
+    const bytes = await checkpointNote([[A, TIME]]);
+    const named = (name: string, n: number) => ({ name, key: keyOf(`w${n}`, 4, n).vkey });
+    const many = Array.from({ length: 100 }, (_, i) => named(`${'x'.repeat(3000)}${i}`, i + 20));
+    const all = { name: 'all', threshold: 100, members: many.map(({ name }) => name) };
+    const flat = { witnesses: many, groups: [all], quorum: 'all' };
+    const chain = many.map(({ name }, i) => ({
+      name: `g${i}`,
+      threshold: 2,
+      members: [...(i === 0 ? [] : [`g${i - 1}`]), name, 'a'],
+    }));
+    const deep = { witnesses: [...many, named('a', 10)], groups: chain, quorum: 'g99' };
+    for (const change of [flat, deep, { witnesses: many, groups: [], quorum: many[0]!.name }]) {
+      const error = errorOf(() => verify(bytes, change));
+      expect(error?.code).toBe('policy-quorum');
+      expect(error?.message).toContain('…');
+      expect(error?.message.length).toBeLessThan(2000);
+    }
   });
 
   it('refuses one of a log that the policy does not have', async () => {

@@ -5,7 +5,6 @@ import { CoreError } from '../error.ts';
 import { crc32c } from './crc32c.ts';
 import { LevelReader, unmaskChecksum } from './level-encoding.ts';
 import { parseManifest } from './level-manifest.ts';
-import { decompressSnappy } from './snappy.ts';
 
 // A table file, as LevelDB writes it (doc/table_format.md): blocks of data, a block with the Bloom filter, the metaindex
 // block that says where the filter is, the index block that says where the data is, and a footer that says where the
@@ -17,8 +16,8 @@ const FOOTER_SIZE = 48;
 const MAGIC = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
 /** Behind each block: how it is compressed (1 byte), masked CRC-32C of the block and that byte (4). */
 const TRAILER_SIZE = 5;
+/** The only kind there is: LevelStore has nothing compressed. */
 const UNCOMPRESSED = 0;
-const SNAPPY = 1;
 
 /** At about 50 bytes for each 4 KiB of data, tables of more than 4 GiB; LevelDB's are of a few MiB. */
 const MAX_INDEX_SIZE = 64 * 1024 * 1024;
@@ -127,9 +126,8 @@ class TableFile {
       at += part.length;
     }
     this.#compare(block, crc32c(bytes.subarray(0, size + 1)), bytes.subarray(size + 1));
-    return within(`${this.#path}, block at offset ${offset}`, () =>
-      parseIndex(decompress(bytes.subarray(0, size), bytes[size]!)),
-    );
+    if (bytes[size] !== UNCOMPRESSED) throw this.#corrupt(offset, `the index is compressed in a way ${bytes[size]}`);
+    return within(`${this.#path}, block at offset ${offset}`, () => parseIndex(bytes.subarray(0, size)));
   }
 
   #checkInside({ offset, size }: Handle): void {
@@ -184,12 +182,6 @@ function parseFooter(footer: Uint8Array): { metaindex: Handle; index: Handle } {
 function readHandle(reader: LevelReader): Handle {
   const offset = reader.varint();
   return { offset, size: reader.varint() };
-}
-
-function decompress(block: Uint8Array, type: number): Uint8Array {
-  if (type === UNCOMPRESSED) return block;
-  if (type === SNAPPY) return decompressSnappy(block, MAX_INDEX_SIZE);
-  throw new CoreError('store-corrupt', `compression ${type} is unknown`);
 }
 
 /** The values in a block whose values are handles. */

@@ -15,7 +15,6 @@ const CUTS = Number(process.env['CUTS'] ?? 100);
 
 const random = new SeededRandom(SEED);
 const FOOTER_SIZE = 48;
-const UNCOMPRESSED = 0;
 
 let parent: string;
 beforeAll(async () => {

@@ -1,4 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { EXIT_STATUS } from '../src/errors.ts';
 
@@ -23,7 +26,20 @@ test('links between the documents lead somewhere', () => {
   ];
   for (const file of files) {
     for (const [, target] of read(file).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
-      expect(() => readFileSync(new URL(target!, new URL(file, root))), `${file} links to ${target}`).not.toThrow();
+      expect(() => statSync(new URL(target!, new URL(file, root))), `${file} links to ${target}`).not.toThrow();
     }
+  }
+});
+
+test('the program in the README runs', () => {
+  const [, program] = /```js\n([\s\S]+?)```/.exec(read('README.md'))!;
+  // Below the repository, where its packages are found.
+  const directory = mkdtempSync(join(fileURLToPath(root), 'node_modules', '.vitrine-readme-'));
+  try {
+    writeFileSync(join(directory, 'program.mjs'), program!);
+    execFileSync(process.execPath, ['program.mjs'], { cwd: directory, stdio: 'pipe' });
+    expect(readdirSync(join(directory, 'public'))).toContain('checkpoint');
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });

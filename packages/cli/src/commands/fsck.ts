@@ -2,6 +2,7 @@ import { formatBase64 } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
+import { mlDsaSchemes } from '../keys.ts';
 import { type LogOption, logDirectory, openStore, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count } from '../text.ts';
@@ -16,7 +17,7 @@ export function registerFsck(program: Command, context: Context): void {
     .summary('check a log from its entries up')
     .description(
       'Check the files of a log, derive everything that it stores from its entries again, and compare. Reports the ' +
-        'first thing that differs; changes nothing.',
+        'first thing that differs; changes nothing. Signatures of witnesses are not checked.',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine fsck --log ./log\n')
@@ -34,7 +35,7 @@ async function check(context: Context, options: Options): Promise<void> {
   };
   let result: Awaited<ReturnType<typeof fsck>>;
   try {
-    result = await fsck(store, { onProgress });
+    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes() });
   } finally {
     progress.stop();
   }

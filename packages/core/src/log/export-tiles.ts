@@ -7,6 +7,7 @@ import { formatTilePath, TILE_WIDTH, type Tile } from '../tile/tile.ts';
 import type { LogCheckpoint } from './checkpoint-keeper.ts';
 import { writeFileDurably } from './durable-file.ts';
 import type { OnProgress } from './fsck.ts';
+import { LOG_MARKER } from './level-store.ts';
 import type { Log } from './log.ts';
 
 /** Files written at once: enough to keep a disk busy while each waits for its fsync. */
@@ -40,6 +41,9 @@ export async function exportTiles(
   let written = 0;
   let kept = 0;
   try {
+    if (await isThere(join(directory, LOG_MARKER))) {
+      throw new CoreError('store-exists', `${directory} holds a log: export to another directory`);
+    }
     await mkdir(directory, { recursive: true });
     const covered = await previousSize(log, directory, checkpoint);
     const tiles = tilesOf(size);

@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { sha256Into } from '#sha256';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
+import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
+import type { SchemeOptions } from '../note/signature-scheme.ts';
 import { parseVkey } from '../note/vkey.ts';
 import { parseBundle } from '../tile/entry-bundle.ts';
 import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from '../tile/tile.ts';
@@ -10,6 +12,7 @@ import { type CompactRange, EMPTY_RANGE, extendRange, type NewHashes, rangeRoot 
 import { HASH_SIZE, leafHashInto } from '../tree/hash.ts';
 import { parseDescription } from './description.ts';
 import { decodeIndex, encodeIndex, LEAF_KEY_PREFIX, leafKey } from './known-leaves.ts';
+import { noCheckpoint } from './open-tree.ts';
 import type { Head, Store } from './store.ts';
 
 /** How far a long command has come, in entries. */
@@ -17,25 +20,36 @@ export type OnProgress = (done: number, total: number) => void;
 
 const corrupt = (message: string, cause?: unknown): CoreError => new CoreError('log-corrupt', message, { cause });
 
+/** What `fsck` can be given. */
+export interface FsckOptions extends SchemeOptions {
+  readonly onProgress?: OnProgress;
+}
+
 /**
  * Derives everything that a log stores from its entries again, and compares: leaf hashes, every tile, the root, the leaf
  * hashes' indices and the signed checkpoints. Constant memory; reads the whole store. A `LevelStore` should be opened with
  * `checkTables`, because reading a damaged table can stop the process.
  *
+ * Signatures of the log's own keys are verified, those of type 0x06 with `schemes`; those of witnesses are not: a policy
+ * says who they are. Records that no entry needs are not looked for.
+ *
  * @returns the head, all of which was found right
  * @throws CoreError `log-corrupt` that names the first thing that differs; `store-` codes
  */
-export async function fsck(store: Store, { onProgress }: { onProgress?: OnProgress } = {}): Promise<Head> {
+export async function fsck(store: Store, { onProgress, schemes = [] }: FsckOptions = {}): Promise<Head> {
   const description = parseDescription(await store.description());
   const { head, checkpoints } = await store.readHead();
-  const keys = description.vkeys.map(parseVkey).filter(({ type }) => type === 1);
+  const keys = description.vkeys
+    .map(parseVkey)
+    .filter(({ type }) => type === KEY_TYPE_ED25519 || schemes.some(({ types }) => types.includes(type)));
   const signed = Object.entries(checkpoints).map(([name, note]: [string, Uint8Array]) => {
     try {
-      return { name, ...openCheckpoint(note, { origin: description.origin, keys }).checkpoint };
+      return { name, ...openCheckpoint(note, { origin: description.origin, keys, schemes }).checkpoint };
     } catch (cause) {
       throw corrupt(`the ${name} checkpoint is not one of ${description.origin}`, cause);
     }
   });
+  if (head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
   for (const { name, size } of signed) {
     if (size > head.size) throw corrupt(`the ${name} checkpoint has ${size} entries, the store only ${head.size}`);
   }

@@ -34,7 +34,8 @@ import type { Commit, Head, PublishedCheckpoints, Store } from './store.ts';
 /** The only version of the on-disk format so far. */
 const FORMAT_VERSION = 1;
 const FORMAT_NAME = 'vitrine-level-store';
-const MARKER = 'vitrine.json';
+/** The file that only the directory of a whole log has. */
+export const LOG_MARKER = 'vitrine.json';
 const DESCRIPTION = 'log.json';
 const CHECKPOINT = 'checkpoint';
 const COSIGNED = 'checkpoint.cosigned';
@@ -68,7 +69,7 @@ export class LevelStore implements Store {
   static async create(directory: string, description: Uint8Array): Promise<LevelStore> {
     await attempt(directory, () => makeDirectoryDurably(directory));
     const found = await attempt(directory, () => readdir(directory));
-    if (found.includes(MARKER)) throw new CoreError('store-exists', `${directory} already holds a log`);
+    if (found.includes(LOG_MARKER)) throw new CoreError('store-exists', `${directory} already holds a log`);
     if (found.includes(DATABASE)) {
       throw new CoreError('store-exists', `${directory} holds a log that was not finished: remove it, and begin again`);
     }
@@ -85,11 +86,11 @@ export class LevelStore implements Store {
       db = await openDatabase(directory, true);
       await db.put(HEAD_KEY, encodeHead(head), { sync: true });
       await writeFileDurably(join(directory, DESCRIPTION), description);
-      await writeFileDurably(join(directory, MARKER), marker);
+      await writeFileDurably(join(directory, LOG_MARKER), marker);
       return new LevelStore(directory, db, description, head);
     } catch (cause) {
       await db?.close();
-      for (const name of [MARKER, DESCRIPTION, DATABASE]) {
+      for (const name of [LOG_MARKER, DESCRIPTION, DATABASE]) {
         // What went wrong first says more than what goes wrong now.
         await rm(join(directory, name), { recursive: true, force: true }).catch(() => {});
       }
@@ -301,12 +302,12 @@ export class LevelStore implements Store {
  * @throws CoreError `store-missing`, `store-foreign`, `store-newer`, `store-io`
  */
 export async function readDescription(directory: string): Promise<Uint8Array> {
-  const path = join(directory, MARKER);
+  const path = join(directory, LOG_MARKER);
   const bytes = await attempt(directory, () => readIfThere(path));
   if (bytes === undefined) {
     const there = await stat(directory).catch(() => undefined);
     if (there === undefined) throw new CoreError('store-missing', `${directory} does not exist`);
-    throw new CoreError('store-foreign', `${directory} is not a Vitrine log: it has no ${MARKER}`);
+    throw new CoreError('store-foreign', `${directory} is not a Vitrine log: it has no ${LOG_MARKER}`);
   }
   let marker: { format?: unknown; version?: unknown } | undefined;
   try {

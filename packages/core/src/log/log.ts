@@ -116,7 +116,11 @@ export class Log implements AsyncDisposable {
     const log = new Log(store, description, key, await openTree(store, key), signer);
     // The log stopped after storing this head and before signing it, or before storing the signature.
     const { signed } = log.#checkpoints.current;
-    if (signer !== undefined && signed?.size !== log.size) await log.#checkpoints.sign(log.#head, signer);
+    if (signer !== undefined && signed?.size !== log.size) {
+      await log.#checkpoints.sign(log.#head, signer);
+      // Before anything is appended: a log with entries and without a checkpoint is one that lost it.
+      await log.#checkpoints.stored();
+    }
     return log;
   }
 
@@ -142,12 +146,13 @@ export class Log implements AsyncDisposable {
   /**
    * The newest signed checkpoint.
    *
-   * @throws CoreError `log-read-only` if there is none yet, because the log was never opened with its key
+   * @throws CoreError `log-read-only` if there is none yet, because creating the log was interrupted: opening it with its key
+   * signs one
    */
   checkpoint(): LogCheckpoint {
     const { signed } = this.#checkpoints.current;
     if (signed === undefined) {
-      throw new CoreError('log-read-only', `${this.origin} has no signed checkpoint yet: open it with its key`);
+      throw new CoreError('log-read-only', `${this.origin} has no checkpoint yet: append an entry to it, with its key`);
     }
     return copyOf(signed);
   }
@@ -159,10 +164,12 @@ export class Log implements AsyncDisposable {
   }
 
   /**
-   * Appends one entry. Many calls at once share a commit. Appending an entry that is there already gives its old index,
+   * Appends one entry. Many calls at once share a commit. The checkpoint that it resolves to covers the entry; to prove it
+   * there, give its size to {@link proveInclusion}. Appending an entry that is there already gives its old index,
    * unless the log allows duplicates.
    *
    * @param entry 1 to 65,535 bytes, copied at once
+   * @throws TypeError if the entry is no Uint8Array
    * @throws CoreError `entry-empty`, `entry-too-large`; `entry-reserved` for an entry that only the log itself may write;
    * `log-read-only` without a signer; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
    */

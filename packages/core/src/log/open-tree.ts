@@ -60,6 +60,8 @@ export async function openTree(store: Store, key: VerifierKey): Promise<OpenedTr
     requireRoot(checkpoint, await treeRoot(size, reader));
     return { size, root, note };
   };
+  // The first one is there before the first entry is.
+  if (head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
   const signed = await open(checkpoints.signed);
   const cosigned = await open(checkpoints.cosigned);
   return { head, range, checkpoints: { ...(signed && { signed }), ...(cosigned && { cosigned }) } };
@@ -73,6 +75,15 @@ export function requireRoot({ size, root }: Head, computed: Uint8Array): void {
       `the stored tiles do not give the root of the tree of ${size} entries: check the log with fsck`,
     );
   }
+}
+
+/** The error for a log whose newest checkpoint is gone, and with it what tells an old copy from the whole log. */
+export function noCheckpoint(size: number): CoreError {
+  return new CoreError(
+    'log-corrupt',
+    `the log holds ${size} entries and no checkpoint, so entries may be missing: put the newest checkpoint of it that you ` +
+      'can find, in an export for instance, back in its place',
+  );
 }
 
 /** The error for an entry that is not the one at its index. */

@@ -7,7 +7,10 @@ import { MAX_BUNDLE_SIZE, parseBundle } from './entry-bundle.ts';
 import { formatTilePath, partialTiles, TILE_WIDTH, type Tile, tileWidth } from './tile.ts';
 import { TileHashes, tileOfNode } from './tile-hashes.ts';
 
-/** Resolves to what is at `path` below the log's prefix, or to undefined if nothing is there. */
+/**
+ * Resolves to what is at `path` below the log's prefix, or to undefined if nothing is there: status 404, or a file that
+ * does not exist (`ENOENT`). It must not throw then: a log may delete a partial tile once its full tile exists.
+ */
 export type FetchTile = (path: string) => Promise<Uint8Array | undefined>;
 
 /** Keeps tiles between readers. What comes out of it is authenticated just like what comes from the network. */

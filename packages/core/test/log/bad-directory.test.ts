@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fsck } from '../../src/log/fsck.ts';
 import { LevelStore, readDescription } from '../../src/log/level-store.ts';
 import { Log } from '../../src/log/log.ts';
 import { ed25519Signer } from '../../src/note/ed25519.ts';
@@ -170,11 +171,20 @@ describe('a log directory', () => {
     await expectCode(open(join(parent, 'other')), 'log-corrupt');
   });
 
-  test('without its checkpoint signs the same one again', async () => {
-    await createAndClose();
+  test('without its checkpoint is refused, until one of it is back: then the newest is signed again', async () => {
+    const created = await create();
     const path = join(directory, 'checkpoint');
+    const first = created.checkpoint().note;
+    await created.append(entryOf(0));
+    await created[Symbol.asyncDispose]();
     const before = await readFile(path);
     await rm(path);
+    expect((await expectCode(open(), 'log-corrupt')).message).toContain('no checkpoint');
+    {
+      await using store = await LevelStore.open(directory);
+      await expectCode(fsck(store), 'log-corrupt');
+    }
+    await writeFile(path, first);
     await openAndLater();
     expect(await readFile(path)).toEqual(before);
   });

@@ -115,6 +115,13 @@ test('several exports of one process into one directory do not disturb each othe
   expect((await readdir(out, { recursive: true })).filter((name) => name.includes('.tmp'))).toEqual([]);
 });
 
+test('the directory of a log is no place for an export', async () => {
+  await using log = await createLog('log');
+  await append(log, entriesOf(3));
+  expect(await refusalOf(() => exportTiles(log, join(directory, 'log')))).toBe('store-exists');
+  expect(await readdir(join(directory, 'log'))).not.toContain('tile');
+});
+
 test('no temporary file is left behind', async () => {
   await using log = await createLog('log');
   await append(log, entriesOf(600));

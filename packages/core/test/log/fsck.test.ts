@@ -3,8 +3,17 @@ import { describe, expect, test } from 'vitest';
 import { fsck } from '../../src/log/fsck.ts';
 import { encodeIndex, leafKey } from '../../src/log/known-leaves.ts';
 import { Log } from '../../src/log/log.ts';
+import { mlDsa44 } from '../../src/ml-dsa.ts';
+import { cosign } from '../../src/note/cosignature.ts';
+import { cosignerOf } from '../../src/note/cosigner.ts';
+import { KEY_TYPE_ML_DSA_44_COSIGNATURE } from '../../src/note/key-type.ts';
+import { privateKeyFromSeed } from '../../src/note/private-key.ts';
+import { formatSignedNote, parseSignedNote } from '../../src/note/signed-note.ts';
+import { formatVkey } from '../../src/note/vkey.ts';
 import { leafHash } from '../../src/tree/hash.ts';
-import { collect, createLog, entriesOf, entryOf, expectCode, utf8 } from './fixtures.ts';
+import { collect, createLog, entriesOf, entryOf, expectCode, OPTIONS, ORIGIN, utf8 } from './fixtures.ts';
+
+const schemes = [mlDsa44];
 
 const SIZE = 600;
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -89,6 +98,21 @@ describe('fsck', () => {
       disk.checkpoints = { ...disk.checkpoints, [name]: fork.checkpoint().note };
       expect((await expectCode(check(disk), 'log-corrupt')).message).toContain(name);
     }
+  });
+
+  test('finds a signature of a further key of the log that is not valid', async () => {
+    const further = privateKeyFromSeed(ORIGIN, KEY_TYPE_ML_DSA_44_COSIGNATURE, new Uint8Array(32).fill(8), { schemes });
+    const { disk, log } = await createLog({ vkeys: [...OPTIONS.vkeys, formatVkey(further.vkey)] });
+    await log.append(entryOf(0));
+    const { text, signatures } = parseSignedNote(log.checkpoint().note);
+    const line = await cosign({ text, cosigner: cosignerOf(further, { schemes }), time: 1_700_000_000 });
+    await log.publish(formatSignedNote({ text, signatures: [...signatures, line] }));
+    await log[Symbol.asyncDispose]();
+    const store = await MemoryStore.open(disk);
+    expect((await fsck(store, { schemes })).size).toBe(1);
+    const damaged = { ...line, signature: line.signature.with(100, line.signature[100]! ^ 1) };
+    disk.checkpoints = { signed: formatSignedNote({ text, signatures: [...signatures, damaged] }) };
+    await expectCode(fsck(await MemoryStore.open(disk), { schemes }), 'log-corrupt');
   });
 
   test('finds a leaf that is listed and cannot be looked up', async () => {

@@ -138,9 +138,9 @@ function unexpected(error: unknown): CliError {
   return new CliError('unexpected', String(error));
 }
 
-/** Somebody pressed Ctrl-C. */
+/** Somebody pressed Ctrl-C, or sent SIGTERM. */
 export function interrupted(): CliError {
-  return new CliError('interrupted', 'interrupted');
+  return new CliError('interrupted', 'stopped by a signal; what was printed is done');
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
@@ -161,4 +161,14 @@ export function fileError(path: string, error: unknown): unknown {
   if (error.code === 'EEXIST') return new CliError('file-exists', message, { cause: error });
   if (error.code === 'EISDIR') return new CliError('file-type', `${path} is a directory`, { cause: error });
   return new CliError('file-io', message, { cause: error });
+}
+
+/** What `act` makes of the content of a file. Where it refuses that, the error names the file too; its code stays. */
+export function naming<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof CoreError)) throw error;
+    throw new CoreError(error.code, `${path}: ${error.message}`, { cause: error });
+  }
 }

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { WriteFileOptions } from '@vitrine/core/log';
 import { CliError, fileError } from './errors.ts';
@@ -52,6 +53,9 @@ export async function writeNewFile(
     await writeFileDurably(path, bytes, { ...(mode !== undefined && { mode }), replace });
   } catch (error) {
     const failure = fileError(path, error);
+    if (failure instanceof CliError && failure.code === 'file-missing') {
+      throw new CliError(failure.code, `the directory ${dirname(path)} does not exist`, { cause: error });
+    }
     // Nothing that is at `path` is in the way then.
     if (!replace || !(failure instanceof CliError) || failure.code !== 'file-exists') throw failure;
     throw new CliError('file-io', failure.message, { cause: error });

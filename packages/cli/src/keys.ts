@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   CoreError,
@@ -32,6 +33,7 @@ export const LOG_KEY_TYPES: readonly KeyTypeName[] = ['ed25519', 'ml-dsa-44'];
 
 const MAX_KEY_FILE_SIZE = 64 * 1024;
 const KEY_FILE_MODE = 0o600;
+const GROUP_AND_OTHERS = 0o077;
 const SEED_SIZE = 32;
 
 /** The name of a key type for people; its number if it has none. */
@@ -97,9 +99,14 @@ export async function writeKeyFile(path: string, key: PrivateKey, passphrase: st
 /**
  * Reads a private key, and asks for its passphrase if it has one. No error contains any of it.
  *
+ * @param options.json without a warning where others can read it too
  * @throws CliError `file-missing`, `file-io`, `passphrase-missing`, `passphrase-wrong`; CoreError `key-malformed`, `key-type`
  */
-export async function readKeyFile(context: Context, path: string): Promise<PrivateKey> {
+export async function readKeyFile(
+  context: Context,
+  path: string,
+  { json = false }: { readonly json?: boolean | undefined } = {},
+): Promise<PrivateKey> {
   const bytes = await readAtMost(path, MAX_KEY_FILE_SIZE);
   const isKeyFile = bytes.length <= MAX_KEY_FILE_SIZE;
   const text =
@@ -108,11 +115,20 @@ export async function readKeyFile(context: Context, path: string): Promise<Priva
       : decodeUtf8(bytes);
   if (!isKeyFile || text === undefined) throw new CoreError('key-malformed', `${path} does not hold a private key`);
   try {
-    return await parseKey(text.replace(/\n$/, ''));
+    const key = await parseKey(text.replace(/\n$/, ''));
+    if (!json && (await othersCanRead(path))) context.output.note(`${path} can be read by others: chmod 600 ${path}`);
+    return key;
   } catch (error) {
     if (error instanceof CoreError) throw new CoreError(error.code, `${path}: ${error.message}`);
     throw error;
   }
+}
+
+async function othersCanRead(path: string): Promise<boolean> {
+  // The modes of Windows say nothing about who can read a file.
+  if (process.platform === 'win32') return false;
+  const found = await stat(path);
+  return found.isFile() && (found.mode & GROUP_AND_OTHERS) !== 0;
 }
 
 async function parseKey(text: string): Promise<PrivateKey> {

@@ -1,9 +1,10 @@
-import { join } from 'node:path';
-import { CoreError, ed25519Signer, type Signer } from '@vitrine/core';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, type Signer } from '@vitrine/core';
 import type { Log, LogDescription, Store } from '@vitrine/core/log';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
-import { CliError } from './errors.ts';
+import { CliError, naming } from './errors.ts';
 import { keyDirectory, keyFileName, readKeyFile } from './keys.ts';
 
 /** What `--log` leaves among a command's options. */
@@ -19,13 +20,22 @@ export function withLogOption(command: Command): Command {
 /**
  * The directory of the log that the user named.
  *
- * @throws CliError `usage` if none was named; `log-url`
+ * @throws CliError `usage` if none was named; `log-url`; CoreError `store-foreign` if it is a file, `store-missing` if
+ * it is not where VITRINE_LOG says
  */
-export function logDirectory(context: Context, { log }: LogOption): string {
+export async function logDirectory(context: Context, { log }: LogOption): Promise<string> {
   const named = log ?? variable(context, 'VITRINE_LOG');
   if (named === undefined) throw new CliError('usage', 'name the log with --log, or in VITRINE_LOG');
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(named)) {
     throw new CliError('log-url', `reading a log by URL is not supported yet: ${named}`);
+  }
+  const found = await stat(named).catch((error: NodeJS.ErrnoException) => error);
+  if (!(found instanceof Error) && !found.isDirectory()) {
+    throw new CoreError('store-foreign', `${named} is a file, and a log is a directory`);
+  }
+  // Whoever set the variable may have done it in another directory, long ago.
+  if (found instanceof Error && found.code === 'ENOENT' && log === undefined) {
+    throw new CoreError('store-missing', `${resolve(named)} (from VITRINE_LOG) does not exist`);
   }
   return named;
 }
@@ -62,18 +72,18 @@ export async function describeLog(directory: string): Promise<LogDescription> {
 }
 
 /**
- * The signer of a log: from `keyFile`, or the file that `VITRINE_KEY` names, or that in which `init` put the key.
+ * The signer of a log: from the file of `--key`, or the one that `VITRINE_KEY` names, or that in which `init` put the key.
  *
  * @throws CliError `key-missing` and what `readKeyFile` throws; CoreError `log-key` if it is the key of something else
  */
 export async function logSigner(
   context: Context,
-  { origin }: LogDescription,
-  keyFile: string | undefined,
+  { origin, vkeys }: LogDescription,
+  { key: keyFile, json }: { readonly key?: string; readonly json?: boolean },
 ): Promise<Signer> {
   const named = keyFile ?? variable(context, 'VITRINE_KEY');
   const path = named ?? join(await keyDirectory(context), keyFileName(origin, 'ed25519'));
-  const key = await readKeyFile(context, path).catch((error: unknown) => {
+  const key = await readKeyFile(context, path, { json }).catch((error: unknown) => {
     if (named !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
     throw new CliError(
       'key-missing',
@@ -83,5 +93,8 @@ export async function logSigner(
   if (key.vkey.keyName !== origin) {
     throw new CoreError('log-key', `${path} is a key of ${key.vkey.keyName}, and the log is ${origin}`);
   }
-  return ed25519Signer(key);
+  if (key.vkey.type === KEY_TYPE_ED25519 && !vkeys.includes(formatVkey(key.vkey))) {
+    throw new CoreError('log-key', `${path} is another key than that of the log ${origin}`);
+  }
+  return naming(path, () => ed25519Signer(key));
 }

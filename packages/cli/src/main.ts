@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isAbsolute } from 'node:path';
 import type { Context } from './context.ts';
 import { Output } from './output.ts';
 import { run } from './run.ts';
@@ -24,7 +25,11 @@ const context: Context = {
   now: () => Math.floor(Date.now() / 1000),
   random: (size) => new Uint8Array(randomBytes(size)),
   terminal: () => openTerminal(process.stdin, process.stderr),
-  configDirectory: async () => (await import('env-paths')).default('vitrine', { suffix: '' }).config,
+  configDirectory: async () => {
+    // https://specifications.freedesktop.org/basedir-spec/latest/#variables: a relative path is invalid, and ignored.
+    if (!isAbsolute(process.env['XDG_CONFIG_HOME'] ?? '')) delete process.env['XDG_CONFIG_HOME'];
+    return (await import('env-paths')).default('vitrine', { suffix: '' }).config;
+  },
 };
 
 const exitStatus = await run(process.argv.slice(2), context);

@@ -1,12 +1,19 @@
 import { CoreError, parseDecimal } from '@vitrine/core';
-import { InvalidArgumentError } from 'commander';
+import { CliError } from './errors.ts';
 
-/** Reads an index or a size on a command line, for commander. */
-export function decimalArgument(text: string): number {
-  try {
-    return parseDecimal(text, 'it');
-  } catch (error) {
-    if (error instanceof CoreError) throw new InvalidArgumentError('It must be a decimal number from 0 to 2^53 - 1.');
-    throw error;
-  }
+/**
+ * Reads an index or a size on a command line, for commander.
+ *
+ * @param name of the argument or option, for errors
+ */
+export function decimalArgument(name: string): (text: string) => number {
+  return (text) => {
+    try {
+      return parseDecimal(text, name);
+    } catch (error) {
+      if (!(error instanceof CoreError)) throw error;
+      const rule = /^[1-9][0-9]*$/.test(text) ? 'at most 2^53 - 1' : 'a decimal number';
+      throw new CliError('usage', `${name} must be ${rule}, not ${text}`, { cause: error });
+    }
+  };
 }

@@ -65,9 +65,9 @@ export class Output {
     this.stderr.write(jsonLine(value));
   }
 
-  /** A line about what happens, on standard error. */
+  /** One line about what happens, on standard error, whatever is in the message. */
   note(message: string): void {
-    this.trace(`vitrine: ${message}`);
+    this.trace(`vitrine: ${printable(message)}`);
   }
 
   /** Lines for whoever looks for a fault, on standard error. */

@@ -1,4 +1,5 @@
 import { MAX_POLICY_SIZE, type Policy, parsePolicy, type SignatureScheme } from '@vitrine/core';
+import { naming } from './errors.ts';
 import { readAtMost } from './files.ts';
 import { schemesFor } from './keys.ts';
 
@@ -9,12 +10,13 @@ export interface LoadedPolicy {
 }
 
 /**
- * Reads a policy file.
+ * Reads a policy file. Errors name it.
  *
  * @throws CliError `file-missing`, `file-io`; CoreError `policy-malformed`
  */
 export async function readPolicy(path: string): Promise<LoadedPolicy> {
-  const policy = parsePolicy(await readAtMost(path, MAX_POLICY_SIZE));
+  const bytes = await readAtMost(path, MAX_POLICY_SIZE);
+  const policy = naming(path, () => parsePolicy(bytes));
   const types = [...policy.logs, ...policy.witnesses].map(({ key }) => key.type);
   return { policy, schemes: await schemesFor(types) };
 }

@@ -40,7 +40,7 @@ export function buildProgram(context: Context, { completion = true }: { completi
     .description('A transparency log: append to it, prove what is in it, and verify proofs offline.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command]', 'print help')
+    .helpCommand('help [command...]', 'print help')
     .addHelpText('after', FOOTER)
     .exitOverride()
     .configureOutput({

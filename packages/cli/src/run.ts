@@ -1,8 +1,8 @@
-import { CommanderError } from 'commander';
 import { answerCompletion } from './commands/complete.ts';
 import { type Context, variable } from './context.ts';
 import { CliError, describeFailure, EXIT_DONE, interrupted } from './errors.ts';
 import { buildProgram } from './program.ts';
+import { parseCommandLine } from './usage.ts';
 
 /**
  * Runs the command, and reports what goes wrong.
@@ -29,22 +29,12 @@ async function dispatch(args: readonly string[], context: Context): Promise<void
   if (args[0] === 'complete' && args[1] === '--') {
     return answerCompletion(buildProgram(context, { completion: false }), args.slice(2));
   }
-  const program = buildProgram(context);
   // A name alone is a question, but not one that a script should take for success.
-  if (args.length === 0) throw new CliError('usage', `name a command\n\n${program.helpInformation().trimEnd()}`);
-  try {
-    await program.parseAsync(args, { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return;
-    throw new CliError('usage', usageMessage(error, args), { cause: error });
+  if (args.length === 0) {
+    context.output.trace(buildProgram(context).helpInformation());
+    throw new CliError('usage', 'name a command');
   }
-}
-
-function usageMessage({ code, message }: CommanderError, args: readonly string[]): string {
-  // A command that is only a group of others, without one of them: commander would have printed its help.
-  if (code === 'commander.help') return `name a command of "${args.join(' ')}": see vitrine ${args[0]} --help`;
-  return message.replace(/^error: /, '');
+  await parseCommandLine(args, () => buildProgram(context));
 }
 
 function report(args: readonly string[], { output, ...context }: Context, error: unknown): number {

@@ -92,11 +92,13 @@ test('a bad cosignature is refused and not kept', async () => {
   w.write('answer', Buffer.concat([good, old]));
   const { status, stdout, stderr } = await w.run([...ADD_COSIGNATURES, 'answer']);
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-  expect(stderr).toMatch(/^vitrine: note-signature: .*if the log has grown since, ask the witness again\n$/);
+  expect(stderr).toMatch(/^vitrine: note-signature: answer: .*if the log has grown since, ask the witness again\n$/);
   w.write('answer', 'no signature line\n');
-  expect((await w.run([...ADD_COSIGNATURES, 'answer'])).stderr).toMatch(/^vitrine: note-malformed: /);
+  expect((await w.run([...ADD_COSIGNATURES, 'answer'])).stderr).toMatch(/^vitrine: note-malformed: answer: /);
   w.write('answer', Buffer.alloc(10_000_000, 'x'));
-  expect((await w.run([...ADD_COSIGNATURES, 'answer'])).stderr).toMatch(/^vitrine: note-too-large: /);
+  expect((await w.run([...ADD_COSIGNATURES, 'answer'])).stderr).toMatch(/^vitrine: note-too-large: answer: /);
+  const piped = await w.run([...ADD_COSIGNATURES, '-'], { input: 'no signature line\n' });
+  expect(piped.stderr).toMatch(/^vitrine: note-malformed: standard input: /);
   expect((await w.run([...CHECKPOINT, '--cosigned'])).stderr).toBe(
     'vitrine: checkpoint-missing: the log example.com/log has no cosigned checkpoint yet\n',
   );

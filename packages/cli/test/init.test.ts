@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { parsePolicy, parsePrivateKey } from '@vitrine/core';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { expect, test } from 'vitest';
@@ -161,8 +161,27 @@ test('init that cannot remove the log again leaves its keys', async () => {
   expect(w.files()).toEqual(expect.arrayContaining([ED25519, ML_DSA]));
 });
 
-test.each(['', 'two words', 'a+b', 'new\nline'])('init refuses the origin %j', async (origin) => {
-  await refused(workspace(), ['init', 'log', '--origin', origin], 'key-malformed', 2);
+test.each(['', ' ', 'two words', 'a+b', 'new\nline', 'a\u007fb'])('init refuses the origin %j', async (origin) => {
+  expect(await refused(workspace(), ['init', 'log', '--origin', origin], 'usage', 2)).toBe(
+    'vitrine: usage: an origin is not empty and has no spaces, plus signs and control characters\n',
+  );
+});
+
+test.each(['https://a.example/x', 'HTTP://a.example/x', 'git+ssh://a.example/x'])(
+  'init refuses an origin with a scheme: %s',
+  async (origin) => {
+    expect(await refused(workspace(), ['init', 'log', '--origin', origin], 'usage', 2)).toBe(
+      'vitrine: usage: an origin has no scheme: use a.example/x\n',
+    );
+  },
+);
+
+test.skipIf(process.platform !== 'linux')('a relative XDG_CONFIG_HOME is ignored', async () => {
+  const w = workspace();
+  expect(await w.run(INIT, { env: { XDG_CONFIG_HOME: 'relative' } })).toMatchObject({ status: 0 });
+  expect(existsSync(w.path('relative'))).toBe(false);
+  expect(w.files('.config')).toEqual(w.files('.config/vitrine/keys').map((name) => `vitrine/keys/${name}`));
+  expect(w.files('.config')).toHaveLength(2);
 });
 
 test('names of key files are different for different origins', () => {

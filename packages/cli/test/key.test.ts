@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import { formatPrivateKey, formatVkey, parsePrivateKey, parseVkey } from '@vitrine/core';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { armor, Decrypter } from 'age-encryption';
@@ -102,6 +102,22 @@ test('a key file is never overwritten', async () => {
     stderr: 'vitrine: key-exists: k is there already, and a key is never overwritten: name another file\n',
   });
   expect(w.read('k').toString()).toBe('something');
+});
+
+test.skipIf(process.platform === 'win32')('a key that others can read is read with a warning', async () => {
+  const w = workspace();
+  const made = await w.run(['key', 'generate', 'k', '--out', 'k']);
+  for (const mode of [0o640, 0o604, 0o620]) {
+    chmodSync(w.path('k'), mode);
+    expect(await w.run(['key', 'show', 'k'])).toMatchObject({
+      status: 0,
+      stdout: made.stdout,
+      stderr: 'vitrine: k can be read by others: chmod 600 k\n',
+    });
+    expect(await w.run(['key', 'show', 'k', '--json'])).toMatchObject({ status: 0, stderr: '' });
+  }
+  chmodSync(w.path('k'), 0o400);
+  expect(await w.run(['key', 'show', 'k'])).toMatchObject({ status: 0, stderr: '' });
 });
 
 test('what is no key is refused without showing any of it', async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { expect, test } from 'vitest';
@@ -49,23 +50,79 @@ test('--version prints the version', async () => {
 });
 
 test.each([
-  [[], 'name a command'],
   [['key'], 'name a command of "key": see vitrine key --help'],
   [['prove'], 'name a command of "prove": see vitrine prove --help'],
   [['bogus'], "unknown command 'bogus'"],
-  [['ad'], "unknown command 'ad'\n(Did you mean add?)"],
+  [['ad'], "unknown command 'ad' (Did you mean add?)\n"],
+  [['ls', '--form', '1'], "unknown option '--form' (Did you mean --from?)\n"],
+  [['help', 'nope'], "unknown command 'nope'\n"],
+  [['help', 'prove', 'nope'], "unknown command 'nope'\n"],
+  [['init', 'log', '--orign', 'x'], "unknown option '--orign' (Did you mean --origin?)\n"],
+  [['init', '--orign', 'x'], "unknown option '--orign' (Did you mean --origin?)\n"],
+  [['ls', 'log'], "too many arguments for 'ls'. Expected 0 arguments but got 1; name the log with --log\n"],
+  [['fsck', 'lg'], "too many arguments for 'fsck'. Expected 0 arguments but got 1; name the log with --log\n"],
+  [['verify', 'a', 'b', '--policy', 'p'], "too many arguments for 'verify'. Expected 1 argument but got 2.\n"],
+  [['--log', 'log', 'ls'], "unknown option '--log'; it goes behind the command\n"],
+  [['--log=log', 'ls'], "unknown option '--log=log'; it goes behind the command\n"],
+  [['add', '-dash'], "unknown option '-dash'; for a file, write ./-dash\n"],
+  [['add', '-da\nsh'], "unknown option '-da\\nsh'; for a file, write ./-da\\nsh\n"],
+  [['ls', '-dash'], "unknown option '-dash'\n"],
   [['add', '--bogus'], "unknown option '--bogus'"],
   [['init', 'x'], "required option '--origin <origin>' not specified"],
   [['init', '--origin', 'o'], "missing required argument 'dir'"],
   [['fsck', 'x', '--log', 'y'], "too many arguments for 'fsck'. Expected 0 arguments but got 1."],
-  [['show', 'x', '--log', 'y'], "command-argument value 'x' is invalid for argument 'index'."],
-  [['ls', '--from', '1.5'], "option '--from <index>' argument '1.5' is invalid."],
+  [['show', 'abc', '--log', 'y'], 'index must be a decimal number, not abc\n'],
+  [['show', '9007199254740992', '--log', 'y'], 'index must be at most 2^53 - 1, not 9007199254740992\n'],
+  [['prove', 'consistency', '1', '0x2'], 'new must be a decimal number, not 0x2\n'],
+  [['ls', '--from', '1.5'], '--from must be a decimal number, not 1.5\n'],
   [['key', 'generate', 'k', '-o', 'k', '--type', 'rsa'], "option '--type <type>' argument 'rsa' is invalid."],
   [['complete', 'tcsh'], "command-argument value 'tcsh' is invalid for argument 'shell'."],
 ])('wrong use has exit status 2: %j', async (args, message) => {
   const { status, stdout, stderr } = await workspace().run(args);
   expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
   expect(stderr.startsWith(`vitrine: usage: ${message}`)).toBe(true);
+});
+
+test('without a command there is help, and then the error', async () => {
+  const { status, stdout, stderr } = await workspace().run([]);
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  expect(stderr).toMatch(/^Usage: vitrine [\s\S]*\nvitrine: usage: name a command\n$/);
+});
+
+test.each([[['prove', 'inclusion']], [['key']], [[]]])('help of a command by its names: %j', async (names) => {
+  const w = workspace();
+  const expected = await w.run([...names, '--help']);
+  expect(await w.run(['help', ...names])).toEqual(expected);
+  expect(expected).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('the help of prove and of checkpoint says of which checkpoint', async () => {
+  const help = async (...names: string[]): Promise<string> =>
+    (await workspace().run(['help', ...names])).stdout.replace(/\s+/g, ' ');
+  expect(await help('prove', 'inclusion')).toContain("of this size: the newest one's, or the newest cosigned one's");
+  expect(await help('checkpoint')).toContain('for the newest checkpoint only');
+});
+
+test('nobody can forge a second line of an error', async () => {
+  const w = workspace();
+  const forged = 'x\nvitrine: verified\t\r';
+  const shown = 'x\\nvitrine: verified\\t\\r';
+  expect((await w.run(['ls', '--log', forged])).stderr).toBe(`vitrine: store-missing: ${shown} does not exist\n`);
+  expect((await w.run([forged])).stderr).toBe(`vitrine: usage: unknown command '${shown}'\n`);
+  w.write('policy', `${forged}\n`);
+  expect((await w.run(['verify', forged, '--policy', 'policy'])).stderr).toBe(
+    `vitrine: file-missing: ${shown}: no such file or directory\n`,
+  );
+});
+
+test('a script for bash can be sourced twice', async () => {
+  const w = workspace();
+  w.write('script', (await w.run(['complete', 'bash'])).stdout);
+  const { status, stderr } = spawnSync('bash', ['-c', 'source ./script && source ./script'], {
+    cwd: w.directory,
+    encoding: 'utf8',
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 });
 
 test('with --json an error is one JSON object on standard error', async () => {

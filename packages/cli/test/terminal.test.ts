@@ -1,10 +1,13 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { ed25519Signer, formatPrivateKey, formatVkey } from '@vitrine/core';
+import { LevelStore, Log } from '@vitrine/core/log';
 import { expect, test } from 'vitest';
 import { keyFileName } from '../src/keys.ts';
 import { startProgress } from '../src/progress.ts';
 import { run } from '../src/run.ts';
 import type { Terminal } from '../src/terminal.ts';
 import { testContext } from './support/test-context.ts';
-import { workspace, workspaceWithLog } from './support/workspace.ts';
+import { fixedKey, type Workspace, workspace, workspaceWithLog } from './support/workspace.ts';
 
 /** A terminal at which somebody types these answers. */
 function typing(...answers: string[]): Terminal & { readonly prompts: string[] } {
@@ -66,6 +69,21 @@ test('show never prints raw control characters to a terminal', async () => {
 const HOSTILE = 'o\u009b31m\u202e\u{e0041}\u2028';
 const UNSAFE = /[\u007f-\u009f\u2028]|\p{Cf}/u;
 
+/** What init refuses to make, and what somebody else could have made all the same: `log`, and its key in `keys`. */
+async function createHostileLog(w: Workspace, origin: string): Promise<void> {
+  const key = fixedKey(origin, 0x01, 1);
+  mkdirSync(w.path('keys'));
+  const path = w.write(`keys/${keyFileName(origin, 'ed25519')}`, `${formatPrivateKey(key)}\n`);
+  chmodSync(path, 0o600);
+  const created = await Log.create((description) => LevelStore.create(w.path('log'), description), {
+    origin,
+    vkeys: [formatVkey(key.vkey)],
+    duplicates: false,
+    signer: ed25519Signer(key),
+  });
+  await created[Symbol.asyncDispose]();
+}
+
 test('no command prints to a terminal what it could act on', async () => {
   const w = workspace();
   const [log, keys] = [w.path('log'), w.path('keys')];
@@ -76,7 +94,7 @@ test('no command prints to a terminal what it could act on', async () => {
     expect(await run(args, context), stderr()).toBe(status);
     printed.push(stdout(), stderr());
   };
-  await runs(['init', log, '--origin', origin, '--key-dir', keys]);
+  await createHostileLog(w, origin);
   await runs(['key', 'generate', origin, '--out', w.path('key')]);
   w.write(HOSTILE, 'content');
   const key = ['--key', `${keys}/${keyFileName(origin, 'ed25519')}`];
@@ -98,11 +116,12 @@ test('no command prints to a terminal what it could act on', async () => {
 
 test('what is piped is verbatim, and JSON keeps its value', async () => {
   const w = workspace();
-  const [log, keys] = [w.path('log'), w.path('keys')];
+  const log = w.path('log');
   const origin = HOSTILE.replace('\u2028', '');
+  await createHostileLog(w, origin);
   const made = testContext();
-  expect(await run(['init', log, '--origin', origin, '--key-dir', keys], made.context)).toBe(0);
-  expect(made.stdout()).toContain(`log ${origin}+`);
+  expect(await run(['key', 'generate', origin, '--out', w.path('key')], made.context)).toBe(0);
+  expect(made.stdout()).toContain(`${origin}+`);
   const shown = testContext();
   expect(await run(['checkpoint', '--log', log], shown.context)).toBe(0);
   expect(shown.stdout()).toBe(w.read('log/checkpoint').toString());
@@ -131,7 +150,7 @@ test('what is interrupted has exit status 130', async () => {
   ]) {
     const { context, stderr } = testContext({ signal: AbortSignal.abort() });
     expect(await run([...args, '--log', w.path('log')], context)).toBe(130);
-    expect(stderr()).toBe('vitrine: interrupted: interrupted\n');
+    expect(stderr()).toBe('vitrine: interrupted: stopped by a signal; what was printed is done\n');
   }
 });
 

@@ -174,15 +174,37 @@ test('a policy that is wrong names its line', async () => {
   const result = await verify(w, 'hello.txt', '--policy', 'bad', '--json');
   expect(result).toMatchObject({ status: 1, stdout: '' });
   expect(parseAs('error', result.stderr)).toEqual({
-    error: { code: 'policy-malformed', message: 'line 2: the quorum is not defined on an earlier line' },
+    error: { code: 'policy-malformed', message: 'bad: line 2: the quorum is not defined on an earlier line' },
   });
+});
+
+test('a file that is not in its format is named', async () => {
+  const w = await workspaceWithGrowth();
+  w.write('bad', 'bad\n');
+  const cases: [string[], string][] = [
+    [['hello.txt', '--policy', 'bad'], 'policy-malformed'],
+    [['hello.txt', '--policy', 'policy', '--proof', 'bad'], 'proof-malformed'],
+    [['--policy', 'policy', '--consistency', 'bad', '--from', 'old'], 'proof-malformed'],
+    [['--policy', 'policy', '--consistency', 'growth', '--from', 'bad'], 'note-malformed'],
+  ];
+  for (const [args, code] of cases) {
+    const result = await verify(w, ...args);
+    expectRefusal(result, code);
+    expect(result.stderr).toMatch(new RegExp(`^vitrine: ${code}: bad: `));
+  }
 });
 
 test('files that cannot be read are named', async () => {
   const w = await workspaceWithProof();
   mkdirSync(w.path('directory'));
   const cases: [string[], string][] = [
-    [['missing', '--policy', 'policy'], 'file-missing: missing.tlog-proof: no such file or directory'],
+    [['missing', '--policy', 'policy'], 'file-missing: missing: no such file or directory'],
+    [['missing', '--policy', 'nowhere'], 'file-missing: missing: no such file or directory'],
+    [
+      ['policy', '--policy', 'policy'],
+      'file-missing: policy.tlog-proof: no such file or directory; name the proof with --proof',
+    ],
+    [['hello.txt', '--policy', 'policy', '--proof', 'nowhere'], 'file-missing: nowhere: no such file or directory'],
     [['hello.txt', '--policy', 'missing'], 'file-missing: missing: no such file or directory'],
     [['hello.txt', '--policy', 'directory'], 'file-type: directory is a directory'],
     [['directory', '--policy', 'policy', '--proof', 'hello.txt.tlog-proof'], 'file-type: directory is a directory'],
@@ -252,7 +274,10 @@ test('prove does not overwrite a file without --force', async () => {
   expect(w.read('precious').toString()).toBe('data');
   expect(await w.run([...args, '--force'])).toMatchObject({ status: 0 });
   expect(parseTlogProof(w.read('precious')).index).toBe(0);
-  expect(await w.run(['prove', 'inclusion', '0', '--log', 'log', '-o', 'no/where'])).toMatchObject({ status: 3 });
+  expect(await w.run(['prove', 'inclusion', '0', '--log', 'log', '-o', 'no/where'])).toMatchObject({
+    status: 3,
+    stderr: 'vitrine: file-missing: the directory no does not exist\n',
+  });
 });
 
 /** A log that grew from 3 to 5 entries, with the old checkpoint and the proof of growth. */

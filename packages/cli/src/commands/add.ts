@@ -59,7 +59,6 @@ export function registerAdd(program: Command, context: Context): void {
 
 async function add(context: Context, paths: readonly string[], options: Options): Promise<void> {
   const { output } = context;
-  const directory = logDirectory(context, options);
   const byLine = options.lines === true || options.ndjson === true;
   if (paths.length === 0 && !byLine) {
     throw new CliError('usage', 'name the files to add, or read entries from standard input with --lines or --ndjson');
@@ -67,9 +66,10 @@ async function add(context: Context, paths: readonly string[], options: Options)
   if (options.allowSumLines && !byLine && !options.raw) {
     throw new CliError('usage', '--allow-sum-lines goes with --raw, --lines and --ndjson');
   }
+  const directory = await logDirectory(context, options);
   const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
   const description = await describeLog(directory);
-  const signer = await logSigner(context, description, options.key);
+  const signer = await logSigner(context, description, options);
   // Files are hashed before the log is opened, so that it is not locked meanwhile.
   const source = byLine ? lineSource(context, files, options) : await fileSource(context, files, options);
 
@@ -80,8 +80,15 @@ async function add(context: Context, paths: readonly string[], options: Options)
   for await (const batch of log.appendAll(source.entries)) {
     for (const { index, leafHash } of batch) {
       const file = source.files?.[done++];
-      if (index < before) known++;
-      if (options.json) await output.json({ index, leafHash: formatBase64(leafHash) });
+      const isKnown = index < before;
+      if (isKnown) known++;
+      if (options.json)
+        await output.json({
+          index,
+          leafHash: formatBase64(leafHash),
+          ...(file !== undefined && { file }),
+          known: isKnown,
+        });
       else
         await output.text(`${index}  ${formatBase64(leafHash)}${file === undefined ? '' : `  ${printable(file)}`}\n`);
     }

@@ -21,7 +21,7 @@ import {
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, naming } from '../errors.ts';
 import { readInput } from '../files.ts';
 import { keyDirectory, keyFileName, mlDsaSchemes, readKeyFile } from '../keys.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
@@ -45,7 +45,10 @@ export function registerCheckpoint(program: Command, context: Context): void {
       'Print the newest signed checkpoint of a log, byte for byte, after adding signatures to it where asked.',
     )
     .option('--cosigned', 'print the newest checkpoint that a witness has cosigned')
-    .option('--cosignatures <file>', 'add the signature lines that witnesses returned; - is standard input')
+    .option(
+      '--cosignatures <file>',
+      'add the signature lines that witnesses returned, for the newest checkpoint only; - is standard input',
+    )
     .option('--policy <file>', 'the policy that names the witnesses, for --cosignatures')
     .option('--ml-dsa', "add a signature by the log's own ML-DSA-44 key")
     .option('--key <file>', 'the ML-DSA-44 key, for --ml-dsa (default: where init put it)')
@@ -58,7 +61,6 @@ export function registerCheckpoint(program: Command, context: Context): void {
 }
 
 async function checkpoint(context: Context, options: Options): Promise<void> {
-  const directory = logDirectory(context, options);
   const { cosignatures, policy } = options;
   if ((cosignatures === undefined) !== (policy === undefined)) {
     throw new CliError('usage', '--cosignatures and --policy go together');
@@ -68,8 +70,8 @@ async function checkpoint(context: Context, options: Options): Promise<void> {
   }
   if (options.key !== undefined && !options.mlDsa) throw new CliError('usage', '--key names the key of --ml-dsa');
 
-  await using log = await openLog(directory);
-  if (options.mlDsa) await addOwnSignature(context, log, options.key);
+  await using log = await openLog(await logDirectory(context, options));
+  if (options.mlDsa) await addOwnSignature(context, log, options);
   if (cosignatures !== undefined) await addCosignatures(context, log, cosignatures, policy!);
   const found = chooseCheckpoint(log, { cosigned: options.cosigned });
   if (!options.json) return await context.output.bytes(found.note);
@@ -79,7 +81,9 @@ async function checkpoint(context: Context, options: Options): Promise<void> {
 /** Verifies what witnesses returned, and has the log keep it. */
 async function addCosignatures(context: Context, log: Log, path: string, policyPath: string): Promise<void> {
   const { policy, schemes } = await readPolicy(policyPath);
-  const lines = parseSignatureLines(await readInput(path, MAX_NOTE_SIZE, context.stdin));
+  const answer = await readInput(path, MAX_NOTE_SIZE, context.stdin);
+  const shown = path === '-' ? 'standard input' : path;
+  const lines = naming(shown, () => parseSignatureLines(answer));
   const witnesses = policy.witnesses.map(({ key }) => key);
   const isKnown = (line: NoteSignature): boolean =>
     witnesses.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
@@ -87,7 +91,7 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
     context.output.note(`ignored the line of ${keyName} ${formatKeyId(keyId)}: the policy has no such witness`);
   }
   const known = lines.filter(isKnown);
-  if (known.length === 0) throw new CoreError('note-unsigned', `${path} has no line of a witness of the policy`);
+  if (known.length === 0) throw new CoreError('note-unsigned', `${shown} has no line of a witness of the policy`);
 
   const newest = log.checkpoint();
   const note = formatSignedNote(renewSignatures(parseSignedNote(newest.note), known));
@@ -96,14 +100,14 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
   } catch (error) {
     if (!(error instanceof CoreError) || error.code !== 'note-signature') throw error;
     const hint = `of the newest checkpoint, ${newest.size} entries; if the log has grown since, ask the witness again`;
-    throw new CoreError(error.code, `${error.message} ${hint}`, { cause: error });
+    throw new CoreError(error.code, `${shown}: ${error.message} ${hint}`, { cause: error });
   }
   await log.publish(note);
 }
 
 /** Has the log's ML-DSA-44 key sign the newest checkpoint too, unless it has. */
-async function addOwnSignature(context: Context, log: Log, keyFile: string | undefined): Promise<void> {
-  const key = await ownMlDsaKey(context, log, keyFile);
+async function addOwnSignature(context: Context, log: Log, options: Options): Promise<void> {
+  const key = await ownMlDsaKey(context, log, options);
   const { note } = log.checkpoint();
   const parsed = parseSignedNote(note);
   if (parsed.signatures.some(({ keyName, keyId }) => keyName === key.vkey.keyName && keyId === key.vkey.keyId)) return;
@@ -114,9 +118,9 @@ async function addOwnSignature(context: Context, log: Log, keyFile: string | und
   await log.publish(signed);
 }
 
-async function ownMlDsaKey(context: Context, log: Log, keyFile: string | undefined): Promise<PrivateKey> {
+async function ownMlDsaKey(context: Context, log: Log, { key: keyFile, json }: Options): Promise<PrivateKey> {
   const path = keyFile ?? join(await keyDirectory(context), keyFileName(log.origin, 'ml-dsa-44'));
-  const key = await readKeyFile(context, path).catch((error: unknown) => {
+  const key = await readKeyFile(context, path, { json }).catch((error: unknown) => {
     if (keyFile !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
     throw new CliError('key-missing', `the ML-DSA-44 key of ${log.origin} is not in ${path}: name its file with --key`);
   });

@@ -26,9 +26,25 @@ export async function answerCompletion(program: Command, words: readonly string[
 }
 
 async function printScript(shell: string, program: Command): Promise<void> {
-  (await completer(program)).setup(program.name(), program.name(), shell);
+  const root = await completer(program);
+  const script = printedBy(() => root.setup(program.name(), program.name(), shell));
+  // Sourced a second time, assignments to what is readonly are errors.
+  console.log(shell === 'bash' ? script.replace(/^readonly /gm, '') : script);
   // Unlike the others, the script for bash completes files only if it is registered so.
   if (shell === 'bash') console.log(`complete -o default -F __${program.name()}_complete ${program.name()}`);
+}
+
+/** What `act` would have printed: the library hands its scripts to nobody else. */
+function printedBy(act: () => void): string {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (text: string) => void lines.push(text);
+  try {
+    act();
+  } finally {
+    console.log = log;
+  }
+  return lines.join('\n');
 }
 
 /** A line has room for a summary, and not for a description. */

@@ -26,7 +26,7 @@ export function registerFsck(program: Command, context: Context): void {
 
 async function check(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
-  await using store = await openStore(logDirectory(context, options), { checkTables: true, signal });
+  await using store = await openStore(await logDirectory(context, options), { checkTables: true, signal });
   const { fsck } = await import('@vitrine/core/log');
   const progress = startProgress(context, { label: 'checking', unit: 'entries', json: options.json });
   const onProgress = (done: number, total: number): void => {

@@ -41,10 +41,11 @@ export function registerInit(program: Command, context: Context): void {
 async function init(context: Context, directory: string, options: Options): Promise<void> {
   const { output } = context;
   const { origin } = options;
+  checkOrigin(origin);
   const isDefault = options.keyDir === undefined;
   const keyDir = options.keyDir ?? (await keyDirectory(context));
   const keyFiles = LOG_KEY_TYPES.map((type) => join(keyDir, keyFileName(origin, type)));
-  // The names are checked with the keys; nothing is written before all checks are done.
+  // Nothing is written before all checks are done.
   const keys = await Promise.all(LOG_KEY_TYPES.map((type) => generateKey(context, origin, type)));
   for (const path of keyFiles) await refuseKeyFile(path, origin);
   await refuseOccupied(directory);
@@ -71,6 +72,17 @@ async function init(context: Context, directory: string, options: Options): Prom
   if (!isDefault) output.note(`name the first of them with --key, or in VITRINE_KEY, to add entries`);
   output.note('the log is unwitnessed: nobody else vouches yet that everybody sees the same one');
   await output.text(policy);
+}
+
+/** An origin is the name of the log's keys too, and has their rules. https://c2sp.org/tlog-checkpoint */
+function checkOrigin(origin: string): void {
+  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(origin);
+  if (scheme !== null) {
+    throw new CliError('usage', `an origin has no scheme: use ${origin.slice(scheme[0].length) || 'a.example/x'}`);
+  }
+  if (/^$|[\s+\p{Cc}]/u.test(origin)) {
+    throw new CliError('usage', 'an origin is not empty and has no spaces, plus signs and control characters');
+  }
 }
 
 async function refuseKeyFile(path: string, origin: string): Promise<void> {

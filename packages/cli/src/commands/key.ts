@@ -61,7 +61,7 @@ async function generate(
 }
 
 async function show(context: Context, file: string, { json }: Options): Promise<void> {
-  await print(context, await readKeyFile(context, file), file, json);
+  await print(context, await readKeyFile(context, file, { json }), file, json);
 }
 
 async function print(

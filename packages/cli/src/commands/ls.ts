@@ -26,8 +26,8 @@ export function registerLs(program: Command, context: Context): void {
       'List entries of a log: index, start of the leaf hash, size in bytes, and what can be shown of the entry: a ' +
         'terminal gets as much as fits on a line.',
     )
-    .option('--from <index>', 'the first entry', decimalArgument, 0)
-    .option('--to <index>', 'list up to this entry and without it (default: all)', decimalArgument)
+    .option('--from <index>', 'the first entry', decimalArgument('--from'), 0)
+    .option('--to <index>', 'list up to this entry and without it (default: all)', decimalArgument('--to'))
     .option('--json', 'print one JSON object for each entry')
     .addHelpText('after', '\nExample:\n  $ vitrine ls --log ./log --from 100 --to 110\n')
     .action((options: Options) => list(context, options));
@@ -35,10 +35,12 @@ export function registerLs(program: Command, context: Context): void {
 
 async function list(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
-  await using log = await openLog(logDirectory(context, options));
-  const { from, to = log.size } = options;
-  if (from > to)
-    throw new CoreError('log-range', `the log has ${log.size} entries; there is nothing from ${from} to ${to}`);
+  await using log = await openLog(await logDirectory(context, options));
+  if (options.to !== undefined && options.from > options.to) {
+    throw new CoreError('log-range', `there is nothing from ${options.from} to ${options.to}`);
+  }
+  const to = Math.min(options.to ?? log.size, log.size);
+  const from = Math.min(options.from, to);
   const indexWidth = String(Math.max(0, to - 1)).length;
   const fixed = indexWidth + 2 + SHORT_HASH + 2 + 5 + 2;
   // Programs get all of it.

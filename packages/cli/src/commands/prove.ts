@@ -49,7 +49,11 @@ export function registerProve(program: Command, context: Context): void {
     .argument('<entry>', 'index, leaf hash or file (./12 is a file, 12 an index)')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
     .option('--name <name>', 'the base name that the file had when it was added')
-    .option('--size <n>', 'prove it for the checkpoint of this size', decimalArgument)
+    .option(
+      '--size <n>',
+      "prove it for the checkpoint of this size: the newest one's, or the newest cosigned one's",
+      decimalArgument('--size'),
+    )
     .option('--cosigned', 'prove it for the newest checkpoint that a witness has cosigned')
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -64,8 +68,12 @@ export function registerProve(program: Command, context: Context): void {
       'Write a proof that the tree of the old size is a prefix of that of the new size, in the format of add-checkpoint ' +
         'requests of C2SP tlog-witness: it holds the signed checkpoint of the new size.',
     )
-    .argument('<old>', 'the old size', decimalArgument)
-    .argument('[new]', 'the new size: that of the newest checkpoint, or of the newest cosigned one', decimalArgument)
+    .argument('<old>', 'the old size', decimalArgument('old'))
+    .argument(
+      '[new]',
+      'the new size: that of the newest checkpoint, or of the newest cosigned one',
+      decimalArgument('new'),
+    )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine prove consistency 100 --log ./log --out growth\n')
     .action((oldSize: number, newSize: number | undefined, options: Options) =>
@@ -74,7 +82,7 @@ export function registerProve(program: Command, context: Context): void {
 }
 
 async function proveInclusion(context: Context, what: string, options: InclusionOptions): Promise<void> {
-  const directory = logDirectory(context, options);
+  const directory = await logDirectory(context, options);
   const reference = await resolveEntry(context, what, options);
   await using log = await openLog(directory);
   const checkpoint = chooseCheckpoint(log, options);
@@ -98,7 +106,7 @@ async function proveConsistency(
   newSize: number | undefined,
   options: Options,
 ): Promise<void> {
-  await using log = await openLog(logDirectory(context, options));
+  await using log = await openLog(await logDirectory(context, options));
   const checkpoint = chooseCheckpoint(log, { size: newSize });
   if (oldSize > checkpoint.size) {
     throw new CoreError('log-range', `the old size ${oldSize} exceeds the new one, ${checkpoint.size}`);

@@ -16,7 +16,7 @@ export function registerShow(program: Command, context: Context): void {
     .description(
       'Print an entry byte for byte. On a terminal, what it could act on is escaped, and binary data is dumped in hex.',
     )
-    .argument('<index>', 'the index of the entry, from 0', decimalArgument)
+    .argument('<index>', 'the index of the entry, from 0', decimalArgument('index'))
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine show 3 --log ./log > entry\n')
     .action((index: number, options: Options) => show(context, index, options));
@@ -24,7 +24,7 @@ export function registerShow(program: Command, context: Context): void {
 
 async function show(context: Context, index: number, options: Options): Promise<void> {
   const { output } = context;
-  await using log = await openLog(logDirectory(context, options));
+  await using log = await openLog(await logDirectory(context, options));
   const entry = await log.entry(index);
   if (options.json) return await output.json(entryJson(index, entry));
   if (output.stdout.isTTY !== true) return await output.bytes(entry);

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import {
   CoreError,
   formatBase64,
@@ -7,6 +8,7 @@ import {
   ProofError,
   parseAddCheckpoint,
   parseTlogProof,
+  type TlogProof,
   verifyCheckpoint,
   verifyConsistency as verifyGrowth,
   verifyTlogProof,
@@ -14,7 +16,7 @@ import {
 import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { readAtMost } from '../files.ts';
 import { readPolicy } from '../policy-file.ts';
@@ -70,8 +72,12 @@ async function verify(context: Context, file: string | undefined, options: Optio
 
 async function verifyFile(context: Context, file: string, options: Options): Promise<void> {
   const { output } = context;
+  // Whoever mistyped its name is not to look for its proof.
+  await stat(file).catch((error: unknown) => {
+    throw fileError(file, error);
+  });
   const loaded = await readPolicy(options.policy);
-  const proof = parseTlogProof(await readAtMost(options.proof ?? `${file}.tlog-proof`, MAX_TLOG_PROOF_SIZE));
+  const proof = await readProof(file, options);
   const entry = await fileEntry(file, options, context.signal);
   const leafHash = hashLeaf(entry);
   const verified = explained(options, () => verifyTlogProof({ leafHash, proof, ...loaded }));
@@ -88,6 +94,15 @@ async function verifyFile(context: Context, file: string, options: Options): Pro
       ...checkpointRows(checkpoint),
     ]),
   );
+}
+
+async function readProof(file: string, { proof }: Options): Promise<TlogProof> {
+  const path = proof ?? `${file}.tlog-proof`;
+  const bytes = await readAtMost(path, MAX_TLOG_PROOF_SIZE).catch((error: unknown) => {
+    if (proof !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    throw new CliError(error.code, `${error.message}; name the proof with --proof`, { cause: error });
+  });
+  return naming(path, () => parseTlogProof(bytes));
 }
 
 /** A file that was renamed has another entry, which is worth a hint. */
@@ -107,13 +122,11 @@ async function verifyConsistency(context: Context, proofPath: string, from: stri
   const { output } = context;
   const loaded = await readPolicy(options.policy);
   const { policy, schemes } = loaded;
-  const {
-    oldSize,
-    proof,
-    checkpoint: newNote,
-  } = parseAddCheckpoint(await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE));
-  const oldCheckpoint = verifyCheckpoint(await readCheckpoint(from), policy, { schemes });
-  const newCheckpoint = verifyCheckpoint(newNote, policy, { schemes });
+  const growth = await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE);
+  const { oldSize, proof, checkpoint: newNote } = naming(proofPath, () => parseAddCheckpoint(growth));
+  const old = await readAtMost(from, MAX_TLOG_PROOF_SIZE);
+  const oldCheckpoint = naming(from, () => verifyCheckpoint(checkpointIn(old), policy, { schemes }));
+  const newCheckpoint = naming(proofPath, () => verifyCheckpoint(newNote, policy, { schemes }));
   const { origin, size, root } = oldCheckpoint.checkpoint;
   if (newCheckpoint.checkpoint.origin !== origin) {
     throw new CoreError(
@@ -133,20 +146,19 @@ async function verifyConsistency(context: Context, proofPath: string, from: stri
   });
 
   const checkpoint = checkpointJson(newCheckpoint, policy);
-  const old = checkpointJson(oldCheckpoint, policy);
-  if (options.json) return output.json({ verified: 'consistency', ...checkpoint, old });
+  const oldJson = checkpointJson(oldCheckpoint, policy);
+  if (options.json) return output.json({ verified: 'consistency', ...checkpoint, old: oldJson });
   await output.text(
     aligned([
       ['verified', 'the log only grew'],
-      ['old tree size', old.unwitnessed ? `${size} (unwitnessed)` : String(size)],
+      ['old tree size', oldJson.unwitnessed ? `${size} (unwitnessed)` : String(size)],
       ...checkpointRows(checkpoint),
     ]),
   );
 }
 
-/** The checkpoint in a file: alone, or in a proof of either kind. */
-async function readCheckpoint(path: string): Promise<Uint8Array> {
-  const bytes = await readAtMost(path, MAX_TLOG_PROOF_SIZE);
+/** The checkpoint in the bytes of a file: alone, or in a proof of either kind. */
+function checkpointIn(bytes: Uint8Array): Uint8Array {
   const begins = (text: string): boolean => Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
   if (begins('c2sp.org/tlog-proof@')) return parseTlogProof(bytes).checkpoint;
   return begins('old ') ? parseAddCheckpoint(bytes).checkpoint : bytes;

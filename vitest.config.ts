@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 const conditions = ['@vitrine/source', 'node', 'module', 'development|production'];
 const root = import.meta.dirname;
@@ -12,7 +12,14 @@ export default defineConfig({
     projects: [
       {
         ...shared,
-        test: { name: 'native', include: ['packages/*/test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+        test: {
+          name: 'native',
+          include: ['packages/*/test/**/*.test.ts'],
+          // They need root and Debian packages: `npm run test:system`.
+          exclude: [...configDefaults.exclude, '**/*.system.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
       },
       {
         // The pure layer once more on the portable SHA-256 and Ed25519, the ones that a browser gets.

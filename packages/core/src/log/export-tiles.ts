@@ -50,19 +50,19 @@ export async function exportTiles(
     const worker = async (): Promise<void> => {
       for (const tile of tiles) {
         const path = join(directory, formatTilePath(tile));
-        if (endOf(tile) <= covered && (await isThere(path))) {
-          kept++;
-        } else if (await isThere(path)) {
-          // From an export that did not reach its checkpoint, which may have been one of another log.
-          if (!equalBytes(await readFile(path), await log.tile(tile.level, tile.index, tile.width))) {
-            throw new CoreError('store-exists', `${path} is not of the log ${log.origin}: export to another directory`);
-          }
-          kept++;
-        } else {
+        const there = await isThere(path);
+        if (!there) {
           await mkdir(dirname(path), { recursive: true });
           await writeFileDurably(path, await log.tile(tile.level, tile.index, tile.width));
-          written++;
+        } else if (
+          // From an export that did not reach its checkpoint, which may have been one of another log.
+          endOf(tile) > covered &&
+          !equalBytes(await readFile(path), await log.tile(tile.level, tile.index, tile.width))
+        ) {
+          throw new CoreError('store-exists', `${path} is not of the log ${log.origin}: export to another directory`);
         }
+        if (there) kept++;
+        else written++;
         if (tile.level === 'entries') onProgress?.(Math.min(size, (tile.index + 1) * TILE_WIDTH), size);
       }
     };

@@ -1,4 +1,5 @@
 import { CoreError, type CoreErrorCode } from '@vitrine/core';
+import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 
 /**
  * Why the command itself refused something. Codes are stable and documented in docs/errors.md; messages are for people
@@ -51,7 +52,7 @@ const INTERRUPTED = 130;
  * a policy or the stored log? 1: do not go on with what was checked. Would another command line or other input have
  * helped? 2. Is it the machine, a file or another process? 3: the same command can succeed later.
  */
-export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>> = {
+export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliErrorCode, number>> = {
   'proof-range': REFUSED,
   'proof-length': REFUSED,
   'proof-mismatch': REFUSED,
@@ -74,10 +75,23 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>>
   'log-corrupt': REFUSED,
   'store-corrupt': REFUSED,
   'entry-missing': REFUSED,
+  'statement-malformed': REFUSED,
+  'statement-key': REFUSED,
+  'statement-signature': REFUSED,
+  'admission-audience': REFUSED,
+  'admission-key': REFUSED,
+  'admission-role': REFUSED,
+  'admission-sequence': REFUSED,
+  'admission-subject': REFUSED,
+  'admission-issuer': REFUSED,
+  'admission-withdrawn': REFUSED,
+  'statement-proof-malformed': REFUSED,
+  'statement-proof-mismatch': REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
   'base64-malformed': WRONG_USE,
+  'cbor-malformed': REFUSED,
   'key-malformed': WRONG_USE,
   'key-type': WRONG_USE,
   'key-exists': WRONG_USE,
@@ -97,6 +111,10 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>>
   'passphrase-missing': WRONG_USE,
   'passphrase-wrong': WRONG_USE,
   'checkpoint-missing': WRONG_USE,
+  'source-unrepresentable': WRONG_USE,
+  'source-missing': WRONG_USE,
+  'records-malformed': WRONG_USE,
+  'agent-key': WRONG_USE,
 
   'file-missing': COULD_NOT,
   'file-type': COULD_NOT,
@@ -111,6 +129,12 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>>
   'store-conflict': COULD_NOT,
   'store-io': COULD_NOT,
   'store-closed': COULD_NOT,
+  'statement-newer': COULD_NOT,
+  'source-changed': COULD_NOT,
+  'git-failed': COULD_NOT,
+  'agent-missing': COULD_NOT,
+  'agent-failed': COULD_NOT,
+  'signer-failed': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,
@@ -118,14 +142,15 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | CliErrorCode, number>>
 
 /** A failure as the command reports it. */
 export interface Failure {
-  readonly code: CoreErrorCode | CliErrorCode;
+  readonly code: CoreErrorCode | SignerErrorCode | CliErrorCode;
   readonly message: string;
   readonly exitStatus: number;
 }
 
 /** What to report of anything that was thrown. */
 export function describeFailure(error: unknown): Failure {
-  const known = error instanceof CoreError || error instanceof CliError ? error : unexpected(error);
+  const isKnown = error instanceof CoreError || error instanceof SignerError || error instanceof CliError;
+  const known = isKnown ? error : unexpected(error);
   return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
 }
 
@@ -168,7 +193,8 @@ export function naming<T>(path: string, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (!(error instanceof CoreError)) throw error;
-    throw new CoreError(error.code, `${path}: ${error.message}`, { cause: error });
+    if (error instanceof CoreError) throw new CoreError(error.code, `${path}: ${error.message}`, { cause: error });
+    if (error instanceof SignerError) throw new SignerError(error.code, `${path}: ${error.message}`, { cause: error });
+    throw error;
   }
 }

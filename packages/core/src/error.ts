@@ -5,6 +5,7 @@
 export type CoreErrorCode =
   | 'number-malformed'
   | 'base64-malformed'
+  | 'cbor-malformed'
   | 'proof-range'
   | 'proof-length'
   | 'proof-mismatch'

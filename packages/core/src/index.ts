@@ -1,6 +1,8 @@
+export { sha256 } from '#sha256';
 export { formatBase64, parseBase64 } from './bytes/base64.ts';
 export { parseDecimal } from './bytes/decimal.ts';
 export { equalBytes } from './bytes/equal.ts';
+export { type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor/cbor.ts';
 export { CoreError, type CoreErrorCode, ProofError } from './error.ts';
 export {
   type AddCheckpoint,

@@ -1,0 +1,108 @@
+import { Decoder, Encoder } from 'cbor-x';
+import { equalBytes } from '../bytes/equal.ts';
+import { CoreError } from '../error.ts';
+import { checkCbor } from './check-cbor.ts';
+
+/** The part of CBOR that Vitrine's formats use: no tags, no floats, and keys of maps that are integers or texts. */
+export type CborValue = number | string | boolean | null | Uint8Array | readonly CborValue[] | CborMap;
+
+/** A map. The order of its entries has no meaning. */
+export type CborMap = ReadonlyMap<number | string, CborValue>;
+
+const OPTIONS = { useRecords: false, variableMapSize: true, tagUint8Array: false, useTag259ForMaps: false } as const;
+const encoder = new Encoder(OPTIONS);
+// Plain objects would rename a key "__proto__".
+const decoder = new Decoder({ ...OPTIONS, mapsAsObjects: false });
+
+// Below it cbor-x writes eight bytes where four do. No format here needs such numbers.
+const MIN_INTEGER = -0x80000000;
+const MAX_UINT32 = 0xffffffff;
+
+/**
+ * Encodes a value in deterministic CBOR: one value, one byte string. RFC 8949, section 4.2.1.
+ *
+ * @throws TypeError for a value that is no {@link CborValue}, RangeError for a number that is no integer from -2^31 to
+ * 2^53 - 1, and for text that is not well-formed Unicode
+ */
+export function encodeCbor(value: CborValue): Uint8Array {
+  // Not the encoder's own buffer, which it goes on to use.
+  return new Uint8Array(encoder.encode(prepared(value)));
+}
+
+/**
+ * Decodes deterministic CBOR, and nothing else: what {@link encodeCbor} would not have written in exactly these bytes
+ * is refused.
+ *
+ * @param what names the value in the error
+ * @throws CoreError `cbor-malformed`
+ */
+export function decodeCbor(bytes: Uint8Array, what: string): CborValue {
+  // The decoder makes room for as many elements as a length claims, and recurses as deep as the input says.
+  checkCbor(bytes, what);
+  let value: CborValue;
+  let again: Uint8Array;
+  try {
+    // A copy, because cbor-x leaves a property on what it is given, and its byte strings would be views of it.
+    value = owned(decoder.decode(new Uint8Array(bytes)));
+    again = encodeCbor(value);
+  } catch (cause) {
+    throw new CoreError('cbor-malformed', `${what} is not CBOR of the kinds that are used here`, { cause });
+  }
+  if (!equalBytes(bytes, again)) throw new CoreError('cbor-malformed', `${what} is not deterministic CBOR`);
+  return value;
+}
+
+/** A value in which the encoder finds only what it encodes in one way. */
+function prepared(value: CborValue): unknown {
+  if (typeof value === 'number') return integer(value);
+  if (typeof value === 'string') return text(value);
+  if (typeof value === 'boolean' || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) return value.map(prepared);
+  if (value instanceof Map) return sorted(value);
+  throw new TypeError(`CBOR here has no ${typeof value}`);
+}
+
+function integer(value: number): number | bigint {
+  if (!isInteger(value)) throw new RangeError('a number in CBOR is an integer from -2^31 to 2^53 - 1 here');
+  // Beyond 32 bits the encoder writes numbers as floats, and a BigInt always in eight bytes.
+  return value > MAX_UINT32 ? BigInt(value) : value;
+}
+
+const isInteger = (value: number): boolean =>
+  Number.isSafeInteger(value) && value >= MIN_INTEGER && !Object.is(value, -0);
+
+function text(value: string): string {
+  if (!value.isWellFormed()) throw new RangeError('text in CBOR is well-formed Unicode');
+  return value;
+}
+
+/** Keys in the order of their encodings. RFC 8949, section 4.2.1. */
+function sorted(map: CborMap): Map<unknown, unknown> {
+  const entries = Array.from(map, ([key, value]) => {
+    if (typeof key !== 'number' && typeof key !== 'string') throw new TypeError('a key is an integer or a text');
+    return { key: prepared(key), encoded: encodeCbor(key), value: prepared(value) };
+  });
+  entries.sort((a, b) => compareBytes(a.encoded, b.encoded));
+  return new Map(entries.map(({ key, value }) => [key, value]));
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
+  return a.length - b.length;
+}
+
+/** What the decoder made, with safe integers as numbers. @throws TypeError for kinds that are not used here */
+function owned(value: unknown): CborValue {
+  if (typeof value === 'bigint') {
+    // Exact, or not an integer that the encoder takes.
+    return Number(value);
+  }
+  if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' || value === null) {
+    return value;
+  }
+  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (Array.isArray(value)) return value.map(owned);
+  if (value instanceof Map) return new Map(Array.from(value, ([k, v]) => [owned(k) as number | string, owned(v)]));
+  throw new TypeError(`CBOR here has no ${typeof value}`);
+}

@@ -1,3 +1,5 @@
+/** The one check of Ed25519 signatures that are not a note's: those of statements. */
+export { ed25519Verify as verifyEd25519 } from '#ed25519';
 export { sha256 } from '#sha256';
 export { formatBase64, parseBase64 } from './bytes/base64.ts';
 export { parseDecimal } from './bytes/decimal.ts';
@@ -15,6 +17,7 @@ export { type CosignRequest, cosign, cosignatureTime } from './note/cosignature.
 export { type Cosigner, cosignerOf } from './note/cosigner.ts';
 export { ed25519Signer } from './note/ed25519.ts';
 export { formatPolicy } from './note/format-policy.ts';
+export { isKeyName, KEY_NAME_RULE } from './note/key-name.ts';
 export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './note/key-type.ts';
 export { displayOctets } from './note/octets.ts';
 export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
@@ -39,6 +42,7 @@ export {
   type SignedNote,
 } from './note/signed-note.ts';
 export type { Signer } from './note/signer.ts';
+export { isNoteText, quote } from './note/text.ts';
 export {
   formatTlogProof,
   MAX_TLOG_PROOF_SIZE,
@@ -49,6 +53,17 @@ export {
 } from './note/tlog-proof.ts';
 export { type VerifiedCheckpoint, verifyCheckpoint, type WitnessCosignature } from './note/verify-checkpoint.ts';
 export { formatKeyId, formatVkey, parseVkey, type VerifierKey } from './note/vkey.ts';
+export { EMPTY_PREFIX_ROOT } from './prefix/prefix-hash.ts';
+export {
+  type Absence,
+  type PrefixLeaf,
+  type PrefixProof,
+  type Presence,
+  verifyAbsence,
+  verifyPresence,
+} from './prefix/prefix-proof.ts';
+export { prefixProofFromCbor, prefixProofToCbor } from './prefix/prefix-proof-cbor.ts';
+export { type PrefixLeaves, PrefixTree, prefixRoot } from './prefix/prefix-tree.ts';
 export {
   checkEntry,
   ENTRY_PREFIX_SIZE,

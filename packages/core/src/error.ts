@@ -35,6 +35,7 @@ export type CoreErrorCode =
   | 'log-failed'
   | 'log-corrupt'
   | 'log-key'
+  | 'log-admission'
   | 'store-exists'
   | 'store-missing'
   | 'store-foreign'

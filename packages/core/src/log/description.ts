@@ -6,19 +6,31 @@ export interface LogDescription {
   readonly origin: string;
   /** The log's keys, as vkeys: one of type 0x01, which signs every checkpoint, and others. */
   readonly vkeys: readonly string[];
-  /** Whether the same entry can be in the log twice. */
+  /** `statements`: an {@link Admission} judges every entry. `raw`: the log takes arbitrary ones. */
+  readonly kind: 'statements' | 'raw';
+  /** Whether the same entry can be in the log twice. Never in a log of statements. */
   readonly duplicates: boolean;
 }
 
-const VERSION = 1;
-
-/** A description as a store keeps it: JSON, for people to read. */
-export function formatDescription({ origin, vkeys, duplicates }: LogDescription): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify({ version: VERSION, origin, vkeys, duplicates }, undefined, 2)}\n`);
-}
+// Version 1 had no kind: every log was raw.
+const VERSION = 2;
 
 /**
- * Reads what {@link formatDescription} writes.
+ * A description as a store keeps it: JSON, for people to read.
+ *
+ * @throws RangeError for a kind that there is not, and for a log of statements that would allow duplicates
+ */
+export function formatDescription({ origin, vkeys, kind, duplicates }: LogDescription): Uint8Array {
+  if (!isKind(kind)) throw new RangeError("the kind of a log is 'statements' or 'raw'");
+  if (kind === 'statements' && duplicates) throw new RangeError('a log of statements never allows duplicates');
+  const value = { version: VERSION, origin, vkeys, kind, duplicates };
+  return new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+const isKind = (value: unknown): value is LogDescription['kind'] => value === 'statements' || value === 'raw';
+
+/**
+ * Reads what {@link formatDescription} writes, and what it wrote in version 1.
  *
  * @throws CoreError `store-newer` for a later version; `store-corrupt` for anything else
  */
@@ -29,23 +41,26 @@ export function parseDescription(bytes: Uint8Array): LogDescription {
   } catch (cause) {
     throw new CoreError('store-corrupt', 'the description of the log is not JSON', { cause });
   }
-  const { version, origin, vkeys, duplicates } = (value ?? {}) as Record<string, unknown>;
+  const { version, origin, vkeys, duplicates, ...rest } = (value ?? {}) as Record<string, unknown>;
   if (typeof version === 'number' && version > VERSION) {
     throw new CoreError(
       'store-newer',
       `the log has description version ${version}, this program knows up to ${VERSION}: use a newer one`,
     );
   }
+  const kind = version === 1 ? 'raw' : rest['kind'];
   if (
-    version !== VERSION ||
+    (version !== 1 && version !== VERSION) ||
+    !isKind(kind) ||
     typeof origin !== 'string' ||
     origin === '' ||
     typeof duplicates !== 'boolean' ||
+    (kind === 'statements' && duplicates) ||
     !Array.isArray(vkeys) ||
     !vkeys.every((vkey) => typeof vkey === 'string')
   ) {
     throw new CoreError('store-corrupt', 'the description of the log is not complete');
   }
   for (const vkey of vkeys) parseVkey(vkey);
-  return { origin, vkeys, duplicates };
+  return { origin, vkeys, kind, duplicates };
 }

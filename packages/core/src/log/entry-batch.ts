@@ -1,4 +1,5 @@
 import { sha256Into } from '#sha256';
+import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { TILE_WIDTH } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import type { PackedEntries } from './packed-entries.ts';
@@ -33,6 +34,11 @@ export class EntryBatch {
 
   get length(): number {
     return this.#starts.length - 1;
+  }
+
+  /** The entry at `position`: a view. */
+  entry(position: number): Uint8Array {
+    return this.#bytes.subarray(this.#starts[position]! + ENTRY_PREFIX_SIZE, this.#starts[position + 1]!);
   }
 
   /** The entries at `positions`, which increase. */

@@ -10,9 +10,13 @@ import { parseBundle } from '../tile/entry-bundle.ts';
 import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { type CompactRange, EMPTY_RANGE, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE, leafHashInto } from '../tree/hash.ts';
+import type { Admission } from './admission.ts';
+import { checkJudgement } from './check-judgement.ts';
 import { parseDescription } from './description.ts';
 import { decodeIndex, encodeIndex, LEAF_KEY_PREFIX, leafKey } from './known-leaves.ts';
+import { checkAdmission, signingKey } from './log-key.ts';
 import { noCheckpoint } from './open-tree.ts';
+
 import type { Head, Store } from './store.ts';
 
 /** How far a long command has come, in entries. */
@@ -23,6 +27,8 @@ const corrupt = (message: string, cause?: unknown): CoreError => new CoreError('
 /** What `fsck` can be given. */
 export interface FsckOptions extends SchemeOptions {
   readonly onProgress?: OnProgress;
+  /** Judges every entry of a log of statements again. */
+  readonly admission?: Admission | undefined;
 }
 
 /**
@@ -33,11 +39,16 @@ export interface FsckOptions extends SchemeOptions {
  * Signatures of the log's own keys are verified, those of type 0x06 with `schemes`; those of witnesses are not: a policy
  * says who they are. Records that no entry needs are not looked for.
  *
+ * With the admission of a log of statements every entry is judged again, in a second pass, and what is derived from them
+ * compared: that takes memory for as many keys as are derived, and every entry counts twice for `onProgress`.
+ *
  * @returns the head, all of which was found right
- * @throws CoreError `log-corrupt` that names the first thing that differs; `store-` codes
+ * @throws CoreError `log-corrupt` that names the first thing that differs; `log-admission` for an admission of a log that is
+ * raw; `store-` codes
  */
-export async function fsck(store: Store, { onProgress, schemes = [] }: FsckOptions = {}): Promise<Head> {
+export async function fsck(store: Store, { onProgress, schemes = [], admission }: FsckOptions = {}): Promise<Head> {
   const description = parseDescription(await store.description());
+  checkAdmission(description, admission);
   const { head, checkpoints } = await store.readHead();
   const keys = description.vkeys
     .map(parseVkey)
@@ -63,6 +74,7 @@ export async function fsck(store: Store, { onProgress, schemes = [] }: FsckOptio
       }
     }
   };
+  const total = admission === undefined ? head.size : 2 * head.size;
   let range = EMPTY_RANGE;
   checkRoots(range);
   while (range.size < head.size) {
@@ -80,13 +92,17 @@ export async function fsck(store: Store, { onProgress, schemes = [] }: FsckOptio
       for (const level of extended.levels) await tiles.check(level);
       checkRoots(range);
     }
-    onProgress?.(range.size, head.size);
+    onProgress?.(range.size, total);
     // The store answers within one turn of the event loop, and a signal or a progress bar needs others.
     await setImmediate();
   }
   if (!equalBytes(rangeRoot(range), head.root))
     throw corrupt(`the head has another root than the tree of its ${head.size} entries`);
   await (description.duplicates ? checkIndices(store, new Fingerprint(), 0) : checkIndices(store, leaves, head.size));
+  if (admission !== undefined) {
+    const onJudged = (count: number): void => onProgress?.(head.size + count, total);
+    await checkJudgement(store, admission, { key: signingKey(description), size: head.size, onJudged });
+  }
   return head;
 }
 

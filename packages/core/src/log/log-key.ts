@@ -2,6 +2,7 @@ import { CoreError } from '../error.ts';
 import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import type { Signer } from '../note/signer.ts';
 import { parseVkey, type VerifierKey } from '../note/vkey.ts';
+import type { Admission } from './admission.ts';
 import type { LogDescription } from './description.ts';
 
 /** The key that signs a log's checkpoints: the first of type 0x01. @throws CoreError `log-key` */
@@ -18,5 +19,12 @@ export function signingKey({ origin, vkeys }: LogDescription): VerifierKey {
 export function checkSigner(signer: Signer, key: VerifierKey): void {
   if (signer.keyName !== key.keyName || signer.keyId !== key.keyId) {
     throw new CoreError('log-key', `the signer's key is another one than that of the log ${key.keyName}`);
+  }
+}
+
+/** @throws CoreError `log-admission` if the log is raw: whoever wants entries judged must not find that none is */
+export function checkAdmission({ origin, kind }: LogDescription, admission: Admission | undefined): void {
+  if (admission !== undefined && kind === 'raw') {
+    throw new CoreError('log-admission', `${origin} takes arbitrary entries, and cannot have them judged`);
   }
 }

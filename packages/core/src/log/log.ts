@@ -11,23 +11,36 @@ import { HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
 import { treeRoot } from '../tree/interval.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
 import { proveConsistency, proveInclusion } from '../tree/prove.ts';
+import type { Admission, LogView } from './admission.ts';
 import { type Appended, AppendedBatch } from './appended.ts';
 import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import { entryChunks } from './entry-chunks.ts';
-import { decodeIndex, KnownLeaves, leafKey } from './known-leaves.ts';
-import { checkSigner, signingKey } from './log-key.ts';
+import { Judge } from './judge.ts';
+import { KnownLeaves } from './known-leaves.ts';
+import { checkAdmission, checkSigner, signingKey } from './log-key.ts';
 import { corruptEntry, type OpenedTree, openTree, requireRoot } from './open-tree.ts';
 import { type PackedEntries, packEntry } from './packed-entries.ts';
 import { isReservedEntry } from './reserved-entry.ts';
 import { type Sequenced, Sequencer } from './sequencer.ts';
 import type { Head, Store } from './store.ts';
 import { StoreReader } from './store-reader.ts';
+import { StoredEntries } from './stored-entries.ts';
 
 /** What a log is created with. */
 export interface CreateOptions extends LogDescription {
   /** Holds the key of type 0x01. */
   readonly signer: Signer;
+  /** Judges what a log of statements takes: without one it takes nothing yet. */
+  readonly admission?: Admission | undefined;
+}
+
+/** What a log is opened with. */
+export interface OpenOptions {
+  /** Without one the log can be read and not appended to. */
+  readonly signer?: Signer | undefined;
+  /** Judges what a log of statements takes: without one it can be read and not appended to. */
+  readonly admission?: Admission | undefined;
 }
 
 /**
@@ -37,12 +50,14 @@ export interface CreateOptions extends LogDescription {
  * first and signed after, so the log never signs what it could lose. What the log hands out it has checked: entries
  * against their leaf hashes, proofs against the root.
  */
-export class Log implements AsyncDisposable {
+export class Log implements LogView, AsyncDisposable {
   readonly description: LogDescription;
   readonly #store: Store;
   readonly #signer: Signer | undefined;
   readonly #key: VerifierKey;
   readonly #reader: StoreReader;
+  readonly #stored: StoredEntries;
+  readonly #admission: Admission | undefined;
   readonly #checkpoints: CheckpointKeeper;
   readonly #sequencer: Sequencer;
   #head: Head;
@@ -53,19 +68,24 @@ export class Log implements AsyncDisposable {
     description: LogDescription,
     key: VerifierKey,
     opened: OpenedTree,
-    signer: Signer | undefined,
+    { signer, admission }: OpenOptions,
   ) {
     this.description = description;
     this.#store = store;
     this.#key = key;
     this.#head = opened.head;
     this.#signer = signer;
-    this.#reader = new StoreReader(store, () => this.#head.size);
+    this.#admission = admission;
+    const { duplicates } = description;
+    const size = (): number => this.#head.size;
+    this.#reader = new StoreReader(store, size);
+    this.#stored = new StoredEntries({ store, reader: this.#reader, key, duplicates, size });
     this.#checkpoints = new CheckpointKeeper(store, description, key, opened.checkpoints);
     this.#sequencer = new Sequencer(
       {
         store,
-        knownLeaves: description.duplicates ? undefined : new KnownLeaves(store),
+        knownLeaves: duplicates || admission !== undefined ? undefined : new KnownLeaves(store),
+        judge: admission && new Judge(admission, this.#stored),
         head: () => this.#head,
         committed: async (head) => {
           this.#head = head;
@@ -84,17 +104,19 @@ export class Log implements AsyncDisposable {
    * @param createStore creates the store with the description that it is given, for instance
    * `(description) => LevelStore.create(directory, description)`
    * @throws CoreError `log-key` if the signer is not the key of type 0x01 among `vkeys`, named as the origin; what
-   * `createStore` throws
+   * `createStore` throws; `log-admission` for an admission of a log that is to be raw
+   * @throws RangeError for a log of statements that would allow duplicates
    */
   static async create(createStore: (description: Uint8Array) => Promise<Store>, options: CreateOptions): Promise<Log> {
-    const { origin, vkeys, duplicates, signer } = options;
-    const description = { origin, vkeys, duplicates };
+    const { origin, vkeys, kind, duplicates, signer, admission } = options;
+    const description = { origin, vkeys, kind, duplicates };
     // Before anything is created: a log with a wrong key could never be opened.
     const key = signingKey(description);
     checkSigner(signer, key);
+    checkAdmission(description, admission);
     const store = await createStore(formatDescription(description));
     try {
-      return await Log.open(store, { signer });
+      return await Log.open(store, { signer, admission });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -105,15 +127,15 @@ export class Log implements AsyncDisposable {
    * Opens the log in a store, after checking that its right edge, its head and its checkpoints agree. The log then owns
    * the store; if opening fails, the caller still does.
    *
-   * @param options.signer without one the log can be read and not appended to
    * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log;
-   * `store-` codes
+   * `log-admission` for an admission of a log that is raw, and would take anything; `store-` codes
    */
-  static async open(store: Store, { signer }: { signer?: Signer | undefined } = {}): Promise<Log> {
+  static async open(store: Store, { signer, admission }: OpenOptions = {}): Promise<Log> {
     const description = parseDescription(await store.description());
     const key = signingKey(description);
     if (signer !== undefined) checkSigner(signer, key);
-    const log = new Log(store, description, key, await openTree(store, key), signer);
+    checkAdmission(description, admission);
+    const log = new Log(store, description, key, await openTree(store, key), { signer, admission });
     // The log stopped after storing this head and before signing it, or before storing the signature.
     const { signed } = log.#checkpoints.current;
     if (signer !== undefined && signed?.size !== log.size) {
@@ -166,12 +188,13 @@ export class Log implements AsyncDisposable {
   /**
    * Appends one entry. Many calls at once share a commit. The checkpoint that it resolves to covers the entry; to prove it
    * there, give its size to {@link proveInclusion}. Appending an entry that is there already gives its old index,
-   * unless the log allows duplicates.
+   * unless the log allows duplicates. What a log of statements refuses has no effect, and the log takes the next.
    *
    * @param entry 1 to 65,535 bytes, copied at once
    * @throws TypeError if the entry is no Uint8Array
    * @throws CoreError `entry-empty`, `entry-too-large`; `entry-reserved` for an entry that only the log itself may write;
-   * `log-read-only` without a signer; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
+   * `log-read-only` without a signer; `log-admission` without the admission of a log of statements; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
+   * @throws what the admission refuses the entry with
    */
   async append(entry: Uint8Array): Promise<Appended> {
     this.#checkAppendable(entry);
@@ -184,14 +207,17 @@ export class Log implements AsyncDisposable {
    * commit's once they are durable.
    *
    * If the iterable fails, or one of its entries cannot be appended, those before it are appended and yielded, and then
-   * the error is thrown. A caller that stops early leaves up to three commits under way.
+   * the error is thrown. A caller that stops early leaves up to three commits under way. A log of statements refuses a
+   * commit's entries all together if it refuses one of them, and does not look at those behind them.
    *
-   * @throws CoreError as {@link append}
+   * @throws as {@link append}
    */
   async *appendAll(
     entries: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): AsyncGenerator<AppendedBatch, void, undefined> {
     const under: Promise<Sequenced>[] = [];
+    // What stands behind refused entries must not be taken.
+    const ahead = this.#admission === undefined ? 2 : 0;
     let failed: { error: unknown } | undefined;
     const source = entryChunks(entries, (entry) => this.#checkAppendable(entry));
     try {
@@ -208,7 +234,7 @@ export class Log implements AsyncDisposable {
         // It is awaited below, after those before it.
         sequenced.catch(() => {});
         under.push(sequenced);
-        if (under.length > 2) yield new AppendedBatch(await under.shift()!);
+        if (under.length > ahead) yield new AppendedBatch(await under.shift()!);
       }
     } finally {
       await source.return();
@@ -224,12 +250,7 @@ export class Log implements AsyncDisposable {
    */
   async entry(index: number): Promise<Uint8Array> {
     this.#checkOpen();
-    this.#checkIndex(index, this.size);
-    const slot = index % TILE_WIDTH;
-    const bundle = await this.#store.readBundle(Math.floor(index / TILE_WIDTH), slot + 1);
-    const entry = parseBundle(bundle, slot + 1)[slot]!;
-    if (!equalBytes(hashLeaf(entry), await this.leafHash(index))) throw corruptEntry(index);
-    return entry;
+    return this.#stored.entry(index);
   }
 
   /**
@@ -261,9 +282,7 @@ export class Log implements AsyncDisposable {
   /** The leaf hash at `index`. @throws CoreError `log-range`; `log-corrupt` if it is damaged */
   async leafHash(index: number): Promise<Uint8Array> {
     this.#checkOpen();
-    this.#checkIndex(index, this.size);
-    const slot = index % TILE_WIDTH;
-    return new Uint8Array((await this.#reader.tile(0, Math.floor(index / TILE_WIDTH), slot + 1)).hash(slot));
+    return this.#stored.leafHash(index);
   }
 
   /**
@@ -274,15 +293,13 @@ export class Log implements AsyncDisposable {
    */
   async indexOf(leafHash: Uint8Array): Promise<number | undefined> {
     this.#checkOpen();
-    if (leafHash.length !== HASH_SIZE) throw new RangeError(`a leaf hash is ${HASH_SIZE} bytes`);
-    if (this.description.duplicates) return this.#scanFor(leafHash);
-    const [value] = await this.#store.readDerived([leafKey(leafHash)]);
-    if (value === undefined) return undefined;
-    const index = decodeIndex(value);
-    if (index >= this.size || !equalBytes(await this.leafHash(index), leafHash)) {
-      throw new CoreError('log-corrupt', `the log finds a leaf at index ${index}, where it is not: check it with fsck`);
-    }
-    return index;
+    return this.#stored.indexOf(leafHash);
+  }
+
+  /** What the admission of a log of statements derived from its entries for this key; undefined if there is nothing. */
+  async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return this.#stored.derived(key);
   }
 
   /**
@@ -391,15 +408,15 @@ export class Log implements AsyncDisposable {
     if (this.#signer === undefined) {
       throw new CoreError('log-read-only', `the log ${this.origin} was opened without its key, and can only be read`);
     }
+    if (this.#admission === undefined && this.description.kind === 'statements') {
+      throw new CoreError(
+        'log-admission',
+        `${this.origin} is a log of statements: it was opened without what judges them, and can only be read`,
+      );
+    }
     checkEntry(entry);
     if (isReservedEntry(entry)) {
       throw new CoreError('entry-reserved', 'an entry that is a CBOR map with type "index" is the log\'s own to write');
-    }
-  }
-
-  #checkIndex(index: number, size: number): void {
-    if (!Number.isSafeInteger(index) || index < 0 || index >= size) {
-      throw new CoreError('log-range', `the log has ${size} entries, and none at index ${index}`);
     }
   }
 
@@ -410,17 +427,6 @@ export class Log implements AsyncDisposable {
 
   async #rootAt(size: number): Promise<Uint8Array> {
     return size === this.size ? this.root : treeRoot(size, this.#reader);
-  }
-
-  async #scanFor(leafHash: Uint8Array): Promise<number | undefined> {
-    const { size } = this;
-    for (let index = 0; index * TILE_WIDTH < size; index++) {
-      const tile = await this.#store.readTile(0, index, tileWidth(0, index, size));
-      for (let at = 0; at < tile.length; at += HASH_SIZE) {
-        if (equalBytes(tile.subarray(at, at + HASH_SIZE), leafHash)) return index * TILE_WIDTH + at / HASH_SIZE;
-      }
-    }
-    return undefined;
   }
 }
 

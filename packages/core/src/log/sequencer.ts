@@ -4,6 +4,7 @@ import { TILE_HEIGHT, TILE_WIDTH } from '../tile/tile.ts';
 import { type CompactRange, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { EntryBatch } from './entry-batch.ts';
+import type { Judge } from './judge.ts';
 import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
 import { joinPacked, type PackedEntries } from './packed-entries.ts';
 import type { Commit, Head, Store, TileSegment } from './store.ts';
@@ -28,10 +29,20 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-interface Prepared {
+/** What is to become of a group of requests. */
+interface Placed {
+  /** Without those that were refused. */
   readonly requests: readonly Request[];
+  /** Of all of their entries. */
   readonly indices: readonly number[];
   readonly leafHashes: Uint8Array;
+  /** Those that are not in the log yet. */
+  readonly fresh: EntryBatch;
+  /** What the admission derived from them. */
+  readonly derived: Commit['derived'];
+}
+
+interface Prepared extends Omit<Placed, 'fresh' | 'derived'> {
   /** Undefined if every entry was there already. */
   readonly commit: Commit | undefined;
 }
@@ -39,8 +50,10 @@ interface Prepared {
 /** What the sequencer needs of the log that it works for. */
 export interface SequencerHost {
   readonly store: Store;
-  /** Undefined if the log allows duplicates. */
+  /** Undefined if the log allows duplicates, or if {@link judge} knows. */
   readonly knownLeaves: KnownLeaves | undefined;
+  /** Says which entries a log of statements takes, and which it has. Undefined if the log is raw. */
+  readonly judge: Judge | undefined;
   /** The head of the store. */
   head(): Head;
   /** Called once a commit is durable: moves the head, and resolves to the signed checkpoint of it. */
@@ -154,20 +167,8 @@ export class Sequencer {
   }
 
   async #prepare(requests: readonly Request[]): Promise<Prepared> {
-    const all = EntryBatch.of(joinPacked(requests.map(({ packed }) => packed)));
+    const { fresh: batch, derived, ...result } = await this.#place(requests);
     const before = this.#range;
-    const { knownLeaves } = this.#host;
-    let indices: number[];
-    let batch = all;
-    if (knownLeaves === undefined) {
-      indices = [];
-      for (let i = 0; i < all.length; i++) indices.push(before.size + i);
-    } else {
-      const found = await knownLeaves.add(all.leafHashes, this.#host.head().size, before.size);
-      indices = found.indices;
-      batch = all.select(found.fresh);
-    }
-    const result = { requests, indices, leafHashes: all.leafHashes };
     if (batch.length === 0) return { ...result, commit: undefined };
 
     const { range, levels } = extendRange(before, batch.leafHashes);
@@ -177,9 +178,44 @@ export class Sequencer {
       head: { size: range.size, root: rangeRoot(range) },
       tiles: levels.filter(({ level }) => level % TILE_HEIGHT === 0).flatMap(tileSegments),
       bundles: batch.segments(before.size),
-      derived: knownLeaves === undefined ? [] : leafIndices(batch.leafHashes, before.size),
+      derived,
     };
     return { ...result, commit };
+  }
+
+  /** Finds out which entries are new to the log, and puts those behind all that are on their way there. */
+  async #place(requests: readonly Request[]): Promise<Placed> {
+    const all = EntryBatch.of(joinPacked(requests.map(({ packed }) => packed)));
+    const { size } = this.#range;
+    const { judge, knownLeaves } = this.#host;
+    if (judge !== undefined) return this.#judged(judge, requests, all);
+    const { leafHashes } = all;
+    if (knownLeaves === undefined) {
+      const indices: number[] = [];
+      for (let i = 0; i < all.length; i++) indices.push(size + i);
+      return { requests, indices, leafHashes, fresh: all, derived: [] };
+    }
+    const { indices, fresh: positions } = await knownLeaves.add(leafHashes, this.#host.head().size, size);
+    const fresh = all.select(positions);
+    return { requests, indices, leafHashes, fresh, derived: leafIndices(fresh.leafHashes, size) };
+  }
+
+  /** Judges every request by itself. Those that are refused are told so, and leave no trace. */
+  async #judged(judge: Judge, requests: readonly Request[], all: EntryBatch): Promise<Placed> {
+    const { size } = this.#range;
+    const counts = requests.map(({ count }) => count);
+    const { refusals, taken, indices, fresh: positions, derived } = await judge.judge(all, counts, size);
+    refusals.forEach((refusal, i) => {
+      if (refusal !== undefined) requests[i]!.reject(refusal.error);
+    });
+    const fresh = all.select(positions);
+    return {
+      requests: requests.filter((_, i) => refusals[i] === undefined),
+      indices,
+      leafHashes: all.select(taken).leafHashes,
+      fresh,
+      derived: [...leafIndices(fresh.leafHashes, size), ...derived],
+    };
   }
 
   async #commit({ requests, indices, leafHashes, commit }: Prepared): Promise<void> {
@@ -191,6 +227,7 @@ export class Sequencer {
       checkpoint = await this.#host.committed(commit.head);
     }
     this.#host.knownLeaves?.settled();
+    this.#host.judge?.settled();
     let at = 0;
     for (const { count, resolve } of requests) {
       const end = at + count;

@@ -36,7 +36,10 @@ export interface Commit {
   readonly head: Head;
   readonly tiles: readonly TileSegment[];
   readonly bundles: readonly BundleSegment[];
-  /** Keys and values that can be computed from the entries again. Can be iterated more than once. */
+  /**
+   * Keys, each of them once, and values that can be computed from the entries again. A value replaces the one that its key
+   * has. Can be iterated more than once.
+   */
   readonly derived: Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
 }
 

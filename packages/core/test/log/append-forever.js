@@ -26,7 +26,7 @@ function acknowledge(lines) {
 
 const line = (number, { index, leafHash }) => `${index} ${number} ${Buffer.from(leafHash).toString('hex')}\n`;
 
-const description = { origin: key.vkey.keyName, vkeys: [formatVkey(key.vkey)], duplicates: false, signer };
+const description = { origin: key.vkey.keyName, vkeys: [formatVkey(key.vkey)], kind: 'raw', duplicates: false, signer };
 const log = await LevelStore.open(directory).then(
   (store) => Log.open(store, { signer }),
   (error) => {

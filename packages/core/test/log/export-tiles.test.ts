@@ -29,6 +29,7 @@ async function createLog(name: string, with_ = key): Promise<Log> {
   return Log.create((description) => LevelStore.create(join(directory, name), description), {
     origin: with_.vkey.keyName,
     vkeys: [formatVkey(with_.vkey)],
+    kind: 'raw',
     duplicates: false,
     signer: ed25519Signer(with_),
   });

@@ -1,7 +1,7 @@
 import { FaultStore, MemoryDisk, MemoryStore, ReferenceTree } from '@vitrine/testkit';
 import { expect } from 'vitest';
 import { CoreError } from '../../src/error.ts';
-import { type CreateOptions, Log } from '../../src/log/log.ts';
+import { type CreateOptions, Log, type OpenOptions } from '../../src/log/log.ts';
 import { ed25519Signer } from '../../src/note/ed25519.ts';
 import { KEY_TYPE_ED25519 } from '../../src/note/key-type.ts';
 import { openCheckpoint } from '../../src/note/open-checkpoint.ts';
@@ -14,6 +14,7 @@ export const SIGNER = ed25519Signer(KEY);
 export const OPTIONS: CreateOptions = {
   origin: ORIGIN,
   vkeys: [formatVkey(KEY.vkey)],
+  kind: 'raw',
   duplicates: false,
   signer: SIGNER,
 };
@@ -47,10 +48,14 @@ export async function createLog(options: Partial<CreateOptions> = {}): Promise<M
 }
 
 /** What another process finds after this one is gone. */
-export async function openLog(disk: MemoryDisk, plan: (store: FaultStore) => void = () => {}): Promise<MemoryLog> {
+export async function openLog(
+  disk: MemoryDisk,
+  plan: (store: FaultStore) => void = () => {},
+  options: OpenOptions = {},
+): Promise<MemoryLog> {
   const store = new FaultStore(await MemoryStore.open(disk));
   plan(store);
-  return { disk, store, log: await Log.open(store, { signer: SIGNER }) };
+  return { disk, store, log: await Log.open(store, { signer: SIGNER, ...options }) };
 }
 
 /** What `promise` rejects with, which must be an error. */

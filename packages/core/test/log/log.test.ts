@@ -523,7 +523,10 @@ describe('opening a store that does not fit together', () => {
     const damaged = await disk();
     const { origin, vkeys } = OPTIONS;
     const cases: [string, unknown][] = [
-      ['store-newer', { version: 2, origin, vkeys, duplicates: false }],
+      ['store-newer', { version: 3, origin, vkeys, kind: 'raw', duplicates: false }],
+      ['store-corrupt', { version: 2, origin, vkeys, duplicates: false }],
+      ['store-corrupt', { version: 2, origin, vkeys, kind: 'cooked', duplicates: false }],
+      ['store-corrupt', { version: 2, origin, vkeys, kind: 'statements', duplicates: true }],
       ['store-corrupt', { version: 0, origin, vkeys, duplicates: false }],
       ['store-corrupt', { version: '1', origin, vkeys, duplicates: false }],
       ['store-corrupt', { version: 1, origin: '', vkeys, duplicates: false }],

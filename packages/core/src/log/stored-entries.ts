@@ -1,0 +1,92 @@
+import { equalBytes } from '../bytes/equal.ts';
+import { CoreError } from '../error.ts';
+import type { VerifierKey } from '../note/vkey.ts';
+import { parseBundle } from '../tile/entry-bundle.ts';
+import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
+import { HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
+import { admissionKey, type LogView } from './admission.ts';
+import { decodeIndex, leafKey } from './known-leaves.ts';
+import { corruptEntry } from './open-tree.ts';
+import type { Store } from './store.ts';
+import type { StoreReader } from './store-reader.ts';
+
+/** What {@link StoredEntries} reads from. */
+export interface StoredLog {
+  readonly store: Store;
+  readonly reader: StoreReader;
+  readonly key: VerifierKey;
+  /** Whether the same entry can be in the log twice. */
+  readonly duplicates: boolean;
+  /** Entries in the store. */
+  size(): number;
+}
+
+/** What a log has in its store, each entry checked against its leaf hash. Reads also while the log is being closed. */
+export class StoredEntries implements LogView {
+  readonly #log: StoredLog;
+
+  constructor(log: StoredLog) {
+    this.#log = log;
+  }
+
+  get origin(): string {
+    return this.key.keyName;
+  }
+
+  get key(): VerifierKey {
+    return this.#log.key;
+  }
+
+  get size(): number {
+    return this.#log.size();
+  }
+
+  async entry(index: number): Promise<Uint8Array> {
+    this.#checkIndex(index);
+    const slot = index % TILE_WIDTH;
+    const bundle = await this.#log.store.readBundle(Math.floor(index / TILE_WIDTH), slot + 1);
+    const entry = parseBundle(bundle, slot + 1)[slot]!;
+    if (!equalBytes(hashLeaf(entry), await this.leafHash(index))) throw corruptEntry(index);
+    return entry;
+  }
+
+  async leafHash(index: number): Promise<Uint8Array> {
+    this.#checkIndex(index);
+    const slot = index % TILE_WIDTH;
+    return new Uint8Array((await this.#log.reader.tile(0, Math.floor(index / TILE_WIDTH), slot + 1)).hash(slot));
+  }
+
+  async indexOf(leafHash: Uint8Array): Promise<number | undefined> {
+    if (leafHash.length !== HASH_SIZE) throw new RangeError(`a leaf hash is ${HASH_SIZE} bytes`);
+    if (this.#log.duplicates) return this.#scanFor(leafHash);
+    const [value] = await this.#log.store.readDerived([leafKey(leafHash)]);
+    if (value === undefined) return undefined;
+    const index = decodeIndex(value);
+    if (index >= this.size || !equalBytes(await this.leafHash(index), leafHash)) {
+      throw new CoreError('log-corrupt', `the log finds a leaf at index ${index}, where it is not: check it with fsck`);
+    }
+    return index;
+  }
+
+  async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
+    const [value] = await this.#log.store.readDerived([admissionKey(key)]);
+    return value && new Uint8Array(value);
+  }
+
+  #checkIndex(index: number): void {
+    if (!Number.isSafeInteger(index) || index < 0 || index >= this.size) {
+      throw new CoreError('log-range', `the log has ${this.size} entries, and none at index ${index}`);
+    }
+  }
+
+  async #scanFor(leafHash: Uint8Array): Promise<number | undefined> {
+    const { size } = this;
+    for (let index = 0; index * TILE_WIDTH < size; index++) {
+      const tile = await this.#log.store.readTile(0, index, tileWidth(0, index, size));
+      for (let at = 0; at < tile.length; at += HASH_SIZE) {
+        if (equalBytes(tile.subarray(at, at + HASH_SIZE), leafHash)) return index * TILE_WIDTH + at / HASH_SIZE;
+      }
+    }
+    return undefined;
+  }
+}

@@ -5,7 +5,7 @@
 export type SignerErrorCode =
   // Bytes that are no statement, or content that breaks a rule of its type.
   | 'statement-malformed'
-  // A statement type or version that this program does not know.
+  // A type or version of a statement, or a version of a proof about one, that this program does not know.
   | 'statement-newer'
   // None of the keys given is the one that the statement names, or its signature is wrong.
   | 'statement-key'

@@ -1,4 +1,32 @@
+export { admittedKeys, type KeyList } from './admission/key-list.ts';
+export { newestDatabase, statementAdmission } from './admission/statement-admission.ts';
+export type { LoggedStatement } from './admission/statement-reader.ts';
+export { compareText } from './compare-bytes.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';
+export { COMMITMENT_KEY_SIZE, commitTo, verifyDocument } from './proof/document-commitment.ts';
+export {
+  type DocumentProof,
+  formatStatementProof,
+  isStatementProof,
+  MAX_STATEMENT_PROOF_SIZE,
+  parseStatementProof,
+  type RecordProof,
+  type SourceFileProof,
+  type StatementProof,
+} from './proof/statement-proof.ts';
+export { type RecordClaim, recordKey, verifyRecord } from './record-set/record-proof.ts';
+export { type FileProof, verifyFileProof } from './source-tree/file-proof.ts';
+export { pathSalt, TREE_SECRET_SIZE } from './source-tree/path-salt.ts';
+export {
+  displayPath,
+  formatSourceLine,
+  parseSourceLine,
+  type SourceFile,
+  type SourceMode,
+} from './source-tree/source-file.ts';
+export { artifactSet } from './statement/artifact-set.ts';
+export { openStatement } from './statement/open-statement.ts';
+export { parseStatement } from './statement/parse-statement.ts';
 export type {
   AdmissionPayload,
   Artifact,
@@ -19,4 +47,6 @@ export type {
   Verdict,
   WithdrawalPayload,
 } from './statement/payload.ts';
+export { streamOf } from './statement/payload-types.ts';
+export { checkPayload, type SignStatementOptions, signStatement } from './statement/sign-statement.ts';
 export type { Claims, OpenedStatement, Statement } from './statement/statement.ts';

@@ -1,0 +1,132 @@
+import { quote, type VerifierKey, verifyEd25519 } from '@vitrine/core';
+import type { Admission, DerivedPair, LogView } from '@vitrine/core/log';
+import { SignerError } from '../error.ts';
+import { parseSignedStatement, type SignedStatement } from '../statement/parse-statement.ts';
+import type { DatabasePayload, Payload, Role, StatementType } from '../statement/payload.ts';
+import type { Statement } from '../statement/statement.ts';
+import { type AdmittedKey, displayKey, keyState, nameOfKeyId } from './admission-key.ts';
+import { changeKeys } from './key-list.ts';
+import { judgeBuild, judgeDatabase, judgeReview, judgeSource, judgeWithdrawal, latestDatabase } from './rules.ts';
+import { type LoggedStatement, StatementReader } from './statement-reader.ts';
+
+/** Who signs statements of a type. */
+const ROLES: Readonly<Record<Exclude<StatementType, 'admission'>, Role>> = {
+  source: 'vendor',
+  build: 'vendor',
+  database: 'vendor',
+  withdrawal: 'vendor',
+  handling: 'vendor',
+  review: 'reviewer',
+};
+
+// Keeps what follows from leaf hashes alone, so that all logs can share it.
+const reader: StatementReader = new StatementReader();
+
+/**
+ * The rules of a log of statements: what `Log.open` needs to append to one, and `fsck` to judge its entries again.
+ *
+ * It takes a statement that is meant for the log, signed by a key that the log has admitted, of a type that the key's role
+ * may sign, and that fits what the log has. It refuses anything else with a SignerError: `statement-malformed`,
+ * `statement-newer`, `statement-signature` and the `admission-` codes. What it derives are pointers to leaves, and no copy
+ * of what a statement says.
+ */
+export const statementAdmission: Admission = {
+  async admit(entry: Uint8Array, _leafHash: Uint8Array, log: LogView): Promise<DerivedPair[]> {
+    const signed = parseSignedStatement(entry);
+    const { statement } = signed;
+    if (statement.audience !== log.origin) {
+      throw new SignerError(
+        'admission-audience',
+        `the statement is meant for ${quote(statement.audience)}, and this is ${quote(log.origin)}`,
+      );
+    }
+    // Cheap checks first, and none of what the log has before the key is known to be one that it takes.
+    if (is(statement, 'admission')) {
+      checkLogKey(statement, log);
+      checkSignature(signed, log.key);
+      return changeKeys(reader, log, statement);
+    }
+    const { role, key } = await admittedKey(statement, log);
+    checkRole(statement, role);
+    checkSignature(signed, key);
+    return judge(statement, log);
+  },
+};
+
+/**
+ * The newest release of a database, which the next one must exceed.
+ *
+ * @param log a log of statements
+ * @param issuer the key name of its vendor
+ * @param name that of the database
+ * @throws CoreError `log-corrupt`
+ */
+export function newestDatabase(
+  log: LogView,
+  issuer: string,
+  name: string,
+): Promise<(LoggedStatement & { readonly statement: Statement<DatabasePayload> }) | undefined> {
+  return latestDatabase(reader, log, { issuer, stream: name });
+}
+
+function is<T extends StatementType>(
+  statement: Statement,
+  type: T,
+): statement is Statement<Extract<Payload, { readonly type: T }>> {
+  return statement.payload.type === type;
+}
+
+/** @throws SignerError `admission-key` unless the log's own key is named as the signer */
+function checkLogKey({ issuer, keyId }: Statement, { key }: LogView): void {
+  if (issuer === key.keyName && keyId === key.keyId) return;
+  throw new SignerError(
+    'admission-key',
+    `the log's own key admits and removes keys, not ${displayKey(issuer, keyId)}: ${displayKey(key.keyName, key.keyId)}`,
+  );
+}
+
+/** The key that a statement names, if the log takes its statements now. @throws SignerError `admission-key` */
+async function admittedKey({ issuer, keyId }: Statement, log: LogView): Promise<AdmittedKey> {
+  const state = await keyState(reader, log, issuer, keyId);
+  if (state?.admitted !== undefined) return state.admitted;
+  const name = displayKey(issuer, keyId);
+  if (state !== undefined) {
+    throw new SignerError('admission-key', `the key ${name} was removed at leaf ${state.index}`);
+  }
+  if (issuer === log.key.keyName && keyId === log.key.keyId) {
+    throw new SignerError('admission-key', "the log's own key signs admissions, and no other statements");
+  }
+  const other = await nameOfKeyId(reader, log, keyId);
+  throw new SignerError(
+    'admission-key',
+    other === undefined
+      ? `the log does not take statements of the key ${name}: it was never admitted`
+      : `the key of the ID in ${name} is admitted as ${quote(other)}, not as ${quote(issuer)}`,
+  );
+}
+
+/** @throws SignerError `admission-role` */
+function checkRole({ issuer, payload: { type } }: Statement, role: Role): void {
+  // An admission was dealt with.
+  const wanted = ROLES[type as keyof typeof ROLES];
+  if (role === wanted) return;
+  throw new SignerError('admission-role', `a statement of type ${type} is a ${wanted}'s, and ${issuer} is a ${role}`);
+}
+
+/** @throws SignerError `statement-signature` */
+function checkSignature({ statement, toBeSigned, signature }: SignedStatement, { publicKey }: VerifierKey): void {
+  if (verifyEd25519(publicKey, toBeSigned, signature)) return;
+  const { issuer, keyId } = statement;
+  throw new SignerError('statement-signature', `the signature is not one by ${displayKey(issuer, keyId)}`);
+}
+
+async function judge(statement: Statement, log: LogView): Promise<DerivedPair[]> {
+  const by = { reader, log };
+  if (is(statement, 'source')) return judgeSource({ ...by, statement });
+  if (is(statement, 'build')) return judgeBuild({ ...by, statement });
+  if (is(statement, 'database')) return judgeDatabase({ ...by, statement });
+  if (is(statement, 'review')) return judgeReview({ ...by, statement });
+  if (is(statement, 'withdrawal')) return judgeWithdrawal({ ...by, statement });
+  // Nothing more is asked of a handling statement.
+  return [];
+}

@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { StatementType } from '../../src/statement/payload.ts';
+import { PROOFS, proofOf } from '../proof/examples.ts';
+import { EXAMPLES, statementOf, VENDOR } from './examples.ts';
+import { changed, forge, type Parts, partsOf } from './forge.ts';
+
+// The Debian packages have no CDDL validator and npm has none that reads CBOR: these are from PyPI. The first follows
+// `.cbor` into byte strings, so it takes a statement whole; the second does not in an array, so it gets the header and the
+// payload one by one.
+const VALIDATORS = ['cddl-verifier==1.5.3', 'pycddl==0.6.4'];
+
+const schema = new URL('../../../../docs/statement.cddl', import.meta.url).pathname;
+const script = new URL('check-cddl.py', import.meta.url).pathname;
+let directory: string;
+
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'vitrine-cddl-'));
+  execFileSync('python3', ['-m', 'venv', directory]);
+  execFileSync(join(directory, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...VALIDATORS]);
+}, 300_000);
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Verdict {
+  readonly 'cddl-verifier': boolean;
+  readonly pycddl: boolean;
+}
+
+function check(checks: readonly (readonly [rule: string, bytes: Uint8Array])[]): Verdict[] {
+  const input = checks.map(([rule, bytes]) => `${JSON.stringify({ rule, hex: Buffer.from(bytes).toString('hex') })}\n`);
+  const output = execFileSync(join(directory, 'bin/python'), [script, schema], { input: input.join('') });
+  const lines = output.toString().trimEnd().split('\n');
+  expect(lines).toHaveLength(checks.length);
+  return lines.map((line) => JSON.parse(line) as Verdict);
+}
+
+const YES: Verdict = { 'cddl-verifier': true, pycddl: true };
+const NO: Verdict = { 'cddl-verifier': false, pycddl: false };
+
+/** Fields that are never left out. */
+const REQUIRED: Readonly<Record<StatementType, readonly string[]>> = {
+  source: ['product', 'version', 'revision', 'tree'],
+  build: ['product', 'version', 'channel'],
+  database: ['name', 'sequence'],
+  review: ['subject', 'verdict'],
+  withdrawal: ['subject', 'reason'],
+  // At least one of both lists is there, which CDDL does not say here.
+  admission: [],
+  handling: ['category', 'site', 'period', 'commitment'],
+};
+
+const statements = await Promise.all(
+  EXAMPLES.map(async (example) => {
+    const statement = await statementOf(example);
+    return { name: example.name, type: example.payload.type, statement, parts: partsOf(statement) };
+  }),
+);
+
+describe('docs/statement.cddl', () => {
+  test('describes each committed statement, whole and in parts', () => {
+    const whole = check(statements.map(({ statement }) => ['statement', statement]));
+    expect(whole.map((verdict) => verdict['cddl-verifier'])).toEqual(statements.map(() => true));
+    const parts = check(
+      statements.flatMap(({ type, parts: { header, payload } }) => [
+        [`${type}-header`, header],
+        [type, payload],
+      ]),
+    );
+    expect(parts).toEqual(parts.map(() => YES));
+  });
+
+  test('describes each committed proof', () => {
+    const verdicts = check(PROOFS.map((proof) => ['statement-proof', proofOf(proof)]));
+    expect(verdicts).toEqual(PROOFS.map(() => YES));
+  });
+
+  test('refuses a payload of one type as another, a field more and a field less', () => {
+    const refused = statements.flatMap(({ type, parts: { payload } }): [string, Uint8Array][] => {
+      const map = decodeCbor(payload, 'the payload') as CborMap;
+      const other = type === 'source' ? 'build' : 'source';
+      return [
+        [other, payload],
+        [type, encodeCbor(changed(map, [['unknown', 1]]))],
+        ...REQUIRED[type].map((name): [string, Uint8Array] => [type, encodeCbor(changed(map, [[name, undefined]]))]),
+      ];
+    });
+    const verdicts = check(refused);
+    expect(verdicts).toEqual(verdicts.map(() => NO));
+  });
+
+  const { parts } = statements.find(({ name }) => name === 'source')!;
+  const header = decodeCbor(parts.header, 'the header') as CborMap;
+  const claims = header.get(15) as CborMap;
+  const payload = decodeCbor(parts.payload, 'the payload') as CborMap;
+  const withHeader = (label: number, value: CborValue | undefined): Partial<Parts> => ({
+    header: encodeCbor(changed(header, [[label, value]])),
+  });
+
+  test.each([
+    ['the algorithm -8', withHeader(1, -8)],
+    ['a "crit" label', withHeader(2, [1])],
+    ['a key ID of 5 bytes', withHeader(4, new Uint8Array(5))],
+    ['no claims', withHeader(15, undefined)],
+    ['one claim more', withHeader(15, changed(claims, [[4, 1]]))],
+    ['the content type of a build', withHeader(3, 'application/vnd.vitrine.build.v1+cbor')],
+    ['something in the unprotected header', { unprotected: Uint8Array.of(0xa1, 0x01, 0x32) }],
+    ['another tag', { tag: Uint8Array.of(0xd1) }],
+    ['a product with a slash', { payload: encodeCbor(changed(payload, [['product', 'a/b']])) }],
+    ['a version of 257 bytes', { payload: encodeCbor(changed(payload, [['version', 'a'.repeat(257)]])) }],
+  ] as const)('refuses a statement with %s', async (_, change) => {
+    const [verdict] = check([['statement', await forge({ ...parts, ...change }, VENDOR)]]);
+    expect(verdict!['cddl-verifier']).toBe(false);
+  });
+});

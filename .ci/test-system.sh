@@ -12,10 +12,17 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 
-# Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems.
+# Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems; ssh-agent
+# signs statements; sigtool makes signature databases, and the rules of sagan and modsecurity are such.
 missing=()
 command -v age > /dev/null || missing+=(age)
 command -v mount > /dev/null || missing+=(mount)
+python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
+command -v sigtool > /dev/null || missing+=(clamav)
+command -v ssh-agent > /dev/null || missing+=(openssh-client)
+command -v sigtool > /dev/null || missing+=(clamav)
+[ -d /etc/sagan-rules ] || missing+=(sagan-rules)
+[ -d /usr/share/modsecurity-crs/rules ] || missing+=(modsecurity-crs)
 if [ "${#missing[@]}" -gt 0 ]; then
   say "installing ${missing[*]} with apt-get"
   apt-get update -qq

@@ -55,7 +55,7 @@ try {
   for (const name of tarballs) console.log(`  ${name}`);
 
   say('2. The vendor makes a log. Its keys go into the configuration directory, and a policy says whom to believe.');
-  const policy = vitrine(['init', 'log', '--origin', 'vendor.example/releases'], { show: false });
+  const policy = vitrine(['init', '--raw', 'log', '--origin', 'vendor.example/releases'], { show: false });
   writeFileSync(join(customer, 'policy'), policy);
 
   say('3. Each release is appended before it ships. Once an index is printed, it survives a power cut.');

@@ -8,6 +8,7 @@ import {
 } from '@vitrine/core';
 import { keyTypeName } from './keys.ts';
 import { printable } from './text.ts';
+import { formatTime } from './time.ts';
 
 /** A key that signed, as `--json` shows it. */
 interface SignerJson {
@@ -56,14 +57,9 @@ export function checkpointRows({ origin, size, root, signers, witnesses }: Check
     ...signers.map(({ keyId, type }): [string, string] => ['signed by', `${printable(origin)} ${keyId} (${type})`]),
     ...(witnesses.length === 0
       ? [['witnesses', 'unwitnessed'] as [string, string]]
-      : witnesses.map(({ name, time }): [string, string] => ['witness', `${name}  ${formatTime(time)}`])),
+      : witnesses.map(({ name, time }): [string, string] => [
+          'witness',
+          `${name}  ${time === 0 ? 'no time' : formatTime(time)}`,
+        ])),
   ];
-}
-
-// The last second that a Date can show.
-const MAX_DATE = 8.64e12;
-
-function formatTime(seconds: number): string {
-  if (seconds === 0) return 'no time';
-  return seconds > MAX_DATE ? `${seconds} s` : new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }

@@ -8,6 +8,7 @@ import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 export type CliErrorCode =
   | 'usage'
   | 'log-url'
+  | 'log-statements'
   | 'file-missing'
   | 'file-exists'
   | 'file-type'
@@ -22,6 +23,13 @@ export type CliErrorCode =
   | 'passphrase-wrong'
   | 'entry-missing'
   | 'checkpoint-missing'
+  | 'source-differs'
+  | 'artifact-differs'
+  | 'records-differ'
+  | 'rebuild-differs'
+  | 'manifest-malformed'
+  | 'normalizer-failed'
+  | 'not-confirmed'
   | 'interrupted'
   | 'unexpected';
 
@@ -87,6 +95,11 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'admission-withdrawn': REFUSED,
   'statement-proof-malformed': REFUSED,
   'statement-proof-mismatch': REFUSED,
+  'source-differs': REFUSED,
+  'artifact-differs': REFUSED,
+  'records-differ': REFUSED,
+  'rebuild-differs': REFUSED,
+  'manifest-malformed': REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
@@ -96,9 +109,11 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'key-type': WRONG_USE,
   'key-exists': WRONG_USE,
   'log-key': WRONG_USE,
+  'log-admission': WRONG_USE,
   'log-range': WRONG_USE,
   'log-read-only': WRONG_USE,
   'log-url': WRONG_USE,
+  'log-statements': WRONG_USE,
   'entry-empty': WRONG_USE,
   'entry-too-large': WRONG_USE,
   'entry-reserved': WRONG_USE,
@@ -115,6 +130,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'source-missing': WRONG_USE,
   'records-malformed': WRONG_USE,
   'agent-key': WRONG_USE,
+  'not-confirmed': WRONG_USE,
 
   'file-missing': COULD_NOT,
   'file-type': COULD_NOT,
@@ -135,6 +151,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'agent-missing': COULD_NOT,
   'agent-failed': COULD_NOT,
   'signer-failed': COULD_NOT,
+  'normalizer-failed': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,

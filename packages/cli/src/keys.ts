@@ -1,22 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  CoreError,
-  formatPrivateKey,
   KEY_TYPE_ED25519,
   KEY_TYPE_ED25519_COSIGNATURE,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type PrivateKey,
-  parsePrivateKey,
   privateKeyFromSeed,
   type SignatureScheme,
 } from '@vitrine/core';
-import { decryptText, encryptText, isAgeFile } from './age.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { passphraseFor } from './passphrase.ts';
-import { decodeUtf8 } from './text.ts';
 
 /** A kind of key, as people name it. */
 export type KeyTypeName = 'ed25519' | 'ed25519-cosignature' | 'ml-dsa-44';
@@ -31,7 +26,6 @@ export const KEY_TYPES: Readonly<Record<KeyTypeName, number>> = {
 /** The kinds of keys that a log has: the first signs every checkpoint. */
 export const LOG_KEY_TYPES: readonly KeyTypeName[] = ['ed25519', 'ml-dsa-44'];
 
-const MAX_KEY_FILE_SIZE = 64 * 1024;
 const KEY_FILE_MODE = 0o600;
 const GROUP_AND_OTHERS = 0o077;
 const SEED_SIZE = 32;
@@ -84,8 +78,8 @@ export async function generateKey(context: Context, keyName: string, type: KeyTy
  * @throws CliError `key-exists`, `file-missing`, `file-io`
  */
 export async function writeKeyFile(path: string, key: PrivateKey, passphrase: string | undefined): Promise<void> {
-  const text = `${formatPrivateKey(key)}\n`;
-  const content = passphrase === undefined ? text : await encryptText(text, passphrase);
+  const { formatKeyFile } = await import('@vitrine/signer/node');
+  const content = await formatKeyFile(key, passphrase);
   try {
     await writeNewFile(path, new TextEncoder().encode(content), { mode: KEY_FILE_MODE });
   } catch (error) {
@@ -96,32 +90,30 @@ export async function writeKeyFile(path: string, key: PrivateKey, passphrase: st
   }
 }
 
+/** How a key file is read. */
+export interface ReadKeyOptions {
+  /** Without a warning where others can read it too. */
+  readonly json?: boolean | undefined;
+  /** The environment variables that may name a file with the passphrase, the first that is set; otherwise it is asked for. */
+  readonly passphraseFiles?: readonly string[];
+}
+
 /**
  * Reads a private key, and asks for its passphrase if it has one. No error contains any of it.
  *
- * @param options.json without a warning where others can read it too
- * @throws CliError `file-missing`, `file-io`, `passphrase-missing`, `passphrase-wrong`; CoreError `key-malformed`, `key-type`
+ * @throws CliError `file-missing`, `file-io`, `passphrase-missing`; SignerError `passphrase-wrong`; CoreError
+ * `key-malformed`, `key-type`
  */
 export async function readKeyFile(
   context: Context,
   path: string,
-  { json = false }: { readonly json?: boolean | undefined } = {},
+  { json = false, passphraseFiles }: ReadKeyOptions = {},
 ): Promise<PrivateKey> {
+  const { MAX_KEY_FILE_SIZE, openKeyFile } = await import('@vitrine/signer/node');
   const bytes = await readAtMost(path, MAX_KEY_FILE_SIZE);
-  const isKeyFile = bytes.length <= MAX_KEY_FILE_SIZE;
-  const text =
-    isKeyFile && isAgeFile(bytes)
-      ? await decryptText(bytes, await passphraseFor(context, path), path)
-      : decodeUtf8(bytes);
-  if (!isKeyFile || text === undefined) throw new CoreError('key-malformed', `${path} does not hold a private key`);
-  try {
-    const key = await parseKey(text.replace(/\n$/, ''));
-    if (!json && (await othersCanRead(path))) context.output.note(`${path} can be read by others: chmod 600 ${path}`);
-    return key;
-  } catch (error) {
-    if (error instanceof CoreError) throw new CoreError(error.code, `${path}: ${error.message}`);
-    throw error;
-  }
+  const key = await openKeyFile(bytes, { path, passphrase: () => passphraseFor(context, path, passphraseFiles) });
+  if (!json && (await othersCanRead(path))) context.output.note(`${path} can be read by others: chmod 600 ${path}`);
+  return key;
 }
 
 async function othersCanRead(path: string): Promise<boolean> {
@@ -129,13 +121,4 @@ async function othersCanRead(path: string): Promise<boolean> {
   if (process.platform === 'win32') return false;
   const found = await stat(path);
   return found.isFile() && (found.mode & GROUP_AND_OTHERS) !== 0;
-}
-
-async function parseKey(text: string): Promise<PrivateKey> {
-  try {
-    return parsePrivateKey(text);
-  } catch (error) {
-    if (!(error instanceof CoreError) || error.code !== 'key-type') throw error;
-    return parsePrivateKey(text, { schemes: await mlDsaSchemes() });
-  }
 }

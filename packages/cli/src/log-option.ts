@@ -2,10 +2,12 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, type Signer } from '@vitrine/core';
 import type { Log, LogDescription, Store } from '@vitrine/core/log';
+import { statementAdmission } from '@vitrine/signer';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
 import { CliError, naming } from './errors.ts';
-import { keyDirectory, keyFileName, readKeyFile } from './keys.ts';
+import { keyDirectory, keyFileName, type ReadKeyOptions, readKeyFile } from './keys.ts';
+import { LOG_PASSPHRASE_FILES } from './passphrase.ts';
 
 /** What `--log` leaves among a command's options. */
 export interface LogOption {
@@ -15,6 +17,11 @@ export interface LogOption {
 /** Adds `--log` to a command. */
 export function withLogOption(command: Command): Command {
   return command.option('--log <log>', 'the log: a directory (default: $VITRINE_LOG)');
+}
+
+/** Whether the user named a log. */
+export function hasLog(context: Context, { log }: LogOption): boolean {
+  return log !== undefined || variable(context, 'VITRINE_LOG') !== undefined;
 }
 
 /**
@@ -55,10 +62,11 @@ export async function openStore(
  * @throws CoreError with `store-` and `log-` codes
  */
 export async function openLog(directory: string, signer?: Signer): Promise<Log> {
-  const { Log } = await import('@vitrine/core/log');
+  const { Log, parseDescription } = await import('@vitrine/core/log');
   const store = await openStore(directory);
   try {
-    return await Log.open(store, { signer });
+    const { kind } = parseDescription(await store.description());
+    return await Log.open(store, { signer, admission: kind === 'statements' ? statementAdmission : undefined });
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
@@ -78,16 +86,58 @@ export async function describeLog(directory: string): Promise<LogDescription> {
  */
 export async function logSigner(
   context: Context,
-  { origin, vkeys }: LogDescription,
-  { key: keyFile, json }: { readonly key?: string; readonly json?: boolean },
+  description: LogDescription,
+  { key, json }: { readonly key?: string; readonly json?: boolean },
 ): Promise<Signer> {
-  const named = keyFile ?? variable(context, 'VITRINE_KEY');
+  return signerFrom(context, description, { option: '--key', variable: 'VITRINE_KEY', file: key }, { json });
+}
+
+/** What `--log-key` leaves among a command's options. */
+export interface LogKeyOption {
+  readonly logKey?: string;
+}
+
+/** Adds `--log-key` to a command that signs a statement with a key of its own, and appends it to the log. */
+export function withLogKeyOption(command: Command): Command {
+  return command.option('--log-key <file>', "the log's own key (default: $VITRINE_LOG_KEY, or where init put it)");
+}
+
+/**
+ * The signer of a log, beside that of a statement: from the file of `--log-key`, or the one that `VITRINE_LOG_KEY` names,
+ * or that in which `init` put the key. The file with its passphrase may be another than the statement key's.
+ *
+ * @throws as {@link logSigner}
+ */
+export async function logKeySigner(
+  context: Context,
+  description: LogDescription,
+  { logKey, json }: LogKeyOption & { readonly json?: boolean },
+): Promise<Signer> {
+  const source = { option: '--log-key', variable: 'VITRINE_LOG_KEY', file: logKey };
+  return signerFrom(context, description, source, { json, passphraseFiles: LOG_PASSPHRASE_FILES });
+}
+
+/** Where the file of a log's key may be named. */
+interface KeySource {
+  readonly option: string;
+  readonly variable: string;
+  /** What the option says. */
+  readonly file: string | undefined;
+}
+
+async function signerFrom(
+  context: Context,
+  { origin, vkeys }: LogDescription,
+  source: KeySource,
+  options: ReadKeyOptions,
+): Promise<Signer> {
+  const named = source.file ?? variable(context, source.variable);
   const path = named ?? join(await keyDirectory(context), keyFileName(origin, 'ed25519'));
-  const key = await readKeyFile(context, path, { json }).catch((error: unknown) => {
+  const key = await readKeyFile(context, path, options).catch((error: unknown) => {
     if (named !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
     throw new CliError(
       'key-missing',
-      `the key of ${origin} is not in ${path}: name its file with --key, or in VITRINE_KEY`,
+      `the key of ${origin} is not in ${path}: name its file with ${source.option}, or in ${source.variable}`,
     );
   });
   if (key.vkey.keyName !== origin) {

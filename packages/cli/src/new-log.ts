@@ -1,7 +1,7 @@
 import { lstat, mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ed25519Signer, type PrivateKey } from '@vitrine/core';
-import type { Store } from '@vitrine/core/log';
+import type { LogDescription, Store } from '@vitrine/core/log';
 import type { Context } from './context.ts';
 import { fileError } from './errors.ts';
 import { writeKeyFile } from './keys.ts';
@@ -18,6 +18,7 @@ export interface NewLog {
   readonly vkeys: readonly string[];
   readonly passphrase: string | undefined;
   readonly origin: string;
+  readonly kind: LogDescription['kind'];
   readonly duplicates: boolean;
 }
 
@@ -34,7 +35,7 @@ type Undo = () => Promise<void>;
  */
 export async function createLog(context: Context, plan: NewLog): Promise<void> {
   const { LevelStore, Log } = await import('@vitrine/core/log');
-  const { directory, keyDir, keyFiles, keys, vkeys, passphrase, origin, duplicates } = plan;
+  const { directory, keyDir, keyFiles, keys, vkeys, passphrase, origin, kind, duplicates } = plan;
   const undos: Undo[] = [];
   try {
     const madeKeyDir = await mkdir(resolve(keyDir), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
@@ -52,7 +53,8 @@ export async function createLog(context: Context, plan: NewLog): Promise<void> {
       undos.push(() => removeStore(directory));
       return store;
     };
-    const log = await Log.create(createStore, { origin, vkeys, duplicates, signer: ed25519Signer(keys[0]!) });
+    // Nothing is appended yet, so nothing has to be judged.
+    const log = await Log.create(createStore, { origin, vkeys, kind, duplicates, signer: ed25519Signer(keys[0]!) });
     await log[Symbol.asyncDispose]();
   } catch (error) {
     await undoAll(context, undos);

@@ -1,22 +1,31 @@
 import { Command } from 'commander';
 import { registerAdd } from './commands/add.ts';
+import { registerAdmit } from './commands/admit.ts';
 import { registerCheckpoint } from './commands/checkpoint.ts';
 import { registerComplete } from './commands/complete.ts';
+import { registerDisclose } from './commands/disclose.ts';
 import { registerExport } from './commands/export.ts';
 import { registerFsck } from './commands/fsck.ts';
+import { registerHandling } from './commands/handling.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKey } from './commands/key.ts';
 import { registerLs } from './commands/ls.ts';
 import { registerProve } from './commands/prove.ts';
+import { registerRelease } from './commands/release.ts';
+import { registerReview } from './commands/review.ts';
 import { registerShow } from './commands/show.ts';
+import { registerSubmit } from './commands/submit.ts';
 import { registerVerify } from './commands/verify.ts';
+import { registerWithdraw } from './commands/withdraw.ts';
 import type { Context } from './context.ts';
 import { VERSION } from './version.ts';
 
 const FOOTER = `
-A log is a directory. Name it with --log, or in VITRINE_LOG. Its key is where init put it, or in the
-file that --key or VITRINE_KEY names. A passphrase is asked for, or read from the file that
-VITRINE_PASSPHRASE_FILE names.
+A log is a directory. Name it with --log, or in VITRINE_LOG. Statements are signed with the key in the
+file that --key or VITRINE_KEY names, by the SSH agent, or by a program. The log's own key, which
+appends them, is where init put it, or in the file that --log-key or VITRINE_LOG_KEY names. Passphrases
+are asked for, or read from the file that VITRINE_PASSPHRASE_FILE names, for the log's key that of
+VITRINE_LOG_PASSPHRASE_FILE.
 
 Exit status: 0 done, 1 refused (a verification said no), 2 wrong use, 3 could not.
 Errors are one line on standard error, "vitrine: <code>: <message>"; with --json a JSON object.
@@ -25,9 +34,12 @@ Completion in your shell: source <(vitrine complete bash), or zsh; fish: vitrine
 
 Example:
   $ vitrine init ./log --origin example.com/releases > policy
-  $ vitrine add --log ./log release-1.2.tar.gz
-  $ vitrine prove inclusion release-1.2.tar.gz --log ./log --out release-1.2.tar.gz.tlog-proof
-  $ vitrine verify release-1.2.tar.gz --policy policy
+  $ vitrine key generate acme.example --out vendor.key > vendor.vkey
+  $ vitrine admit add vendor.vkey --role vendor --log ./log
+  $ vitrine release source v1.2 --product acme-av --version 1.2 --log ./log --key vendor.key
+  $ vitrine release build acme-av-1.2.tar.gz --product acme-av --version 1.2 --channel stable \\
+      --source 1 --log ./log --key vendor.key
+  $ vitrine ls --log ./log
 `;
 
 /**
@@ -40,24 +52,37 @@ export function buildProgram(context: Context, { completion = true }: { completi
     .description('A transparency log: append to it, prove what is in it, and verify proofs offline.')
     .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
-    .helpCommand('help [command...]', 'print help')
     .addHelpText('after', FOOTER)
+    // The version of a release is an option of commands too.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void context.output.text(text),
       // Errors are thrown too, and reported from there.
       writeErr: () => {},
     });
+  program.commandsGroup('Statements:');
+  registerRelease(program, context);
+  registerReview(program, context);
+  registerWithdraw(program, context);
+  registerHandling(program, context);
+  registerSubmit(program, context);
+  registerAdmit(program, context);
+  program.commandsGroup('The log:');
   registerInit(program, context);
   registerAdd(program, context);
   registerLs(program, context);
   registerShow(program, context);
   registerCheckpoint(program, context);
-  registerProve(program, context);
-  registerVerify(program, context);
   registerExport(program, context);
   registerFsck(program, context);
+  program.commandsGroup('Proofs:');
+  registerProve(program, context);
+  registerDisclose(program, context);
+  registerVerify(program, context);
+  program.commandsGroup('Keys and shell:');
   registerKey(program, context);
+  program.helpCommand('help [command...]', 'print help');
   if (completion) registerComplete(program, () => buildProgram(context, { completion: false }));
   return program;
 }

@@ -59,6 +59,11 @@ export function preview(bytes: Uint8Array, width: number): string {
           byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${hexByte(byte)}`,
         ).join('')
       : printable(text.slice(0, 4 * width));
+  return cut(line, width);
+}
+
+/** A line, at most `width` wide. */
+export function cut(line: string, width: number): string {
   const characters = Array.from(line);
   return characters.length > width ? `${characters.slice(0, width - 1).join('')}…` : line;
 }

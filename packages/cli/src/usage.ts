@@ -48,7 +48,7 @@ async function unknownOption(args: readonly string[], program: Command): Promise
 }
 
 // Commands that take names of files.
-const FILE_COMMANDS = new Set(['add', 'verify']);
+const FILE_COMMANDS = new Set(['add', 'verify', 'release', 'review', 'handling', 'disclose', 'submit', 'show']);
 
 function usageMessage({ code, message }: CommanderError, args: readonly string[], program: Command): string {
   // A command that is only a group of others, without one of them: commander would have printed its help.

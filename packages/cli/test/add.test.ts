@@ -330,7 +330,7 @@ test('add needs the key of the log', async () => {
 test('add works with a key that has a passphrase', async () => {
   const w = workspace();
   const env = { VITRINE_PASSPHRASE_FILE: w.write('passphrase', 'secret') };
-  expect(await w.run(['init', 'log', '--origin', 'o', '--passphrase'], { env })).toMatchObject({ status: 0 });
+  expect(await w.run(['init', '--raw', 'log', '--origin', 'o', '--passphrase'], { env })).toMatchObject({ status: 0 });
   expect(w.read('config/vitrine/keys/o.ed25519.key').toString()).toContain('AGE ENCRYPTED FILE');
   w.write('a', 'a');
   expect(await w.run([...ADD, 'a'], { env })).toMatchObject({ status: 0, stderr: '' });

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
-import { parsePolicy, parsePrivateKey } from '@vitrine/core';
+import { ed25519Signer, parsePolicy, parsePrivateKey } from '@vitrine/core';
+import { LevelStore, Log } from '@vitrine/core/log';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { expect, test } from 'vitest';
 import { keyFileName } from '../src/keys.ts';
@@ -10,13 +11,13 @@ const INIT = ['init', 'log', '--origin', 'example.com/log'];
 const ED25519 = 'config/vitrine/keys/example.com+log.ed25519.key';
 const ML_DSA = 'config/vitrine/keys/example.com+log.ml-dsa-44.key';
 
-test('init creates a log, two keys that only the owner can read, and prints a policy', async () => {
+test('init creates a log of statements, two keys that only the owner can read, and prints a policy', async () => {
   const w = workspace();
   const { status, stdout, stderr } = await w.run(INIT);
   expect(status).toBe(0);
   expect(stderr).toBe(
     [
-      'vitrine: created the log example.com/log in log',
+      'vitrine: created the log of statements example.com/log in log',
       `vitrine: wrote ${w.path(ED25519)}`,
       `vitrine: wrote ${w.path(ML_DSA)}`,
       'vitrine: the log is unwitnessed: nobody else vouches yet that everybody sees the same one',
@@ -53,21 +54,76 @@ test('init leaves no private key in what it prints, nor in the log', async () =>
 
 test('init --json prints one object', async () => {
   const w = workspace();
-  const { status, stdout, stderr } = await w.run([...INIT, '--json', '--allow-duplicates', '--key-dir', 'keys']);
+  const { status, stdout, stderr } = await w.run([
+    ...INIT,
+    '--json',
+    '--raw',
+    '--allow-duplicates',
+    '--key-dir',
+    'keys',
+  ]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const value = parseAs('init', stdout);
   expect(value).toMatchObject({
     origin: 'example.com/log',
     directory: w.path('log'),
+    kind: 'raw',
     duplicates: true,
     keyFiles: ['keys/example.com+log.ed25519.key', 'keys/example.com+log.ml-dsa-44.key'],
   });
   expect(w.files('keys')).toHaveLength(2);
 });
 
+test('init makes a log of statements, which takes nothing else, unless --raw is given', async () => {
+  const w = workspace();
+  w.write('file', 'content');
+  expect(parseAs('init', (await w.run([...INIT, '--json'])).stdout)).toMatchObject({
+    kind: 'statements',
+    duplicates: false,
+  });
+  // Before the file is looked at.
+  for (const args of [['file'], ['--raw', 'missing'], ['--lines', '-']]) {
+    const { status, stdout, stderr } = await w.run(['add', '--log', 'log', ...args], { input: 'line\n' });
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toBe(
+      'vitrine: log-statements: example.com/log takes statements: use vitrine release, review or submit, or make another ' +
+        'log with init --raw\n',
+    );
+  }
+  expect((await w.run(['fsck', '--log', 'log'])).stdout).toContain('clean: 0 entries');
+
+  const { status, stderr } = await w.run(['init', 'raw', '--origin', 'example.com/raw', '--raw', '--key-dir', 'keys']);
+  expect(status).toBe(0);
+  expect(stderr).toContain('vitrine: created the log example.com/raw in raw\n');
+  expect(stderr).toContain('name the first of them with --key, or in VITRINE_KEY, to append\n');
+  const key = 'keys/example.com+raw.ed25519.key';
+  expect(await w.run(['add', '--log', 'raw', '--key', key, 'file'])).toMatchObject({ status: 0 });
+  const other = await w.run(['init', 'other', '--origin', 'example.com/other', '--key-dir', 'keys']);
+  expect(other.stderr).toContain('name the first of them with --log-key, or in VITRINE_LOG_KEY, to append\n');
+});
+
+test('init refuses duplicates in a log of statements, and creates nothing', async () => {
+  const stderr = await refused(workspace(), [...INIT, '--allow-duplicates'], 'usage', 2);
+  expect(stderr).toBe('vitrine: usage: --allow-duplicates goes with --raw: a log of statements never has duplicates\n');
+});
+
+test('fsck judges the entries of a log of statements again', async () => {
+  const w = workspace();
+  await w.run(INIT);
+  const key = parsePrivateKey(w.read(ED25519).toString().trimEnd());
+  const store = await LevelStore.open(w.path('log'));
+  const admission = { admit: async () => [] };
+  const log = await Log.open(store, { signer: ed25519Signer(key), admission });
+  await log.append(new TextEncoder().encode('no statement'));
+  await log[Symbol.asyncDispose]();
+  const { status, stdout, stderr } = await w.run(['fsck', '--log', 'log']);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toMatch(/^vitrine: log-corrupt: entry 0 is one that the log does not take: /);
+});
+
 test('the policy that init prints verifies what is added', async () => {
   const w = workspace();
-  w.write('policy', (await w.run(INIT)).stdout);
+  w.write('policy', (await w.run([...INIT, '--raw'])).stdout);
   w.write('file', 'content');
   await w.run(['add', '--log', 'log', 'file']);
   await w.run(['prove', 'inclusion', 'file', '--log', 'log', '-o', 'file.tlog-proof']);

@@ -4,7 +4,7 @@ import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { armor, Decrypter } from 'age-encryption';
 import { expect, test } from 'vitest';
 import { parseAs } from './support/json-schema.ts';
-import { WITNESS_KEY, workspace } from './support/workspace.ts';
+import { fixedKey, WITNESS_KEY, workspace } from './support/workspace.ts';
 
 test.each([
   ['ed25519', 0x01],
@@ -135,4 +135,66 @@ test('what is no key is refused without showing any of it', async () => {
     expect((await w.run(['key', 'show', 'k'])).stderr).toBe('vitrine: key-malformed: k does not hold a private key\n');
   }
   expect((await w.run(['key', 'show', '.'])).stderr).toBe('vitrine: file-type: . is a directory\n');
+});
+
+const SSH_TYPE = 'ssh-ed25519';
+
+/** The line of a public key of OpenSSH. RFC 4253, section 6.6; RFC 8709, section 4. */
+function sshLine(type: string, ...fields: readonly (Uint8Array | string)[]): string {
+  const blob = [type, ...fields].flatMap((field) => {
+    const bytes = Buffer.from(field);
+    return [Buffer.of(0, 0, 0, bytes.length), bytes];
+  });
+  return `${type} ${Buffer.concat(blob).toString('base64')} me@host\n`;
+}
+
+test('key ssh prints the vkey of an OpenSSH key under a name', async () => {
+  const w = workspace();
+  const key = fixedKey('vendor.example/releases', 0x01, 1);
+  const line = sshLine(SSH_TYPE, key.vkey.publicKey);
+  w.write('id.pub', line);
+  const vkey = formatVkey(key.vkey);
+  const shown = await w.run(['key', 'ssh', 'id.pub', 'vendor.example/releases']);
+  expect(shown).toMatchObject({ status: 0, stdout: `${vkey}\n`, stderr: '' });
+  const json = await w.run(['key', 'ssh', '-', 'vendor.example/releases', '--json'], { input: line });
+  expect(json).toMatchObject({ status: 0, stderr: '' });
+  expect(parseAs('key', json.stdout)).toEqual({
+    keyName: 'vendor.example/releases',
+    keyId: vkey.split('+')[1],
+    type: 'ed25519',
+    vkey,
+    file: '-',
+  });
+});
+
+test('key ssh refuses other keys by name, and what is no key without showing it', async () => {
+  const w = workspace();
+  w.write('rsa.pub', sshLine('ssh-rsa', 'e', 'n'));
+  w.write('token.pub', sshLine('sk-ssh-ed25519@openssh.com', WITNESS_KEY.vkey.publicKey, 'ssh:'));
+  w.write('private', '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n');
+  w.write('words', 'secret words\n');
+  w.write('binary', Buffer.of(0xff));
+  w.write('large', Buffer.alloc(70_000, '\n'));
+  w.write('good.pub', sshLine(SSH_TYPE, WITNESS_KEY.vkey.publicKey));
+  for (const [file, error] of [
+    ['rsa.pub', 'key-type: rsa.pub: expected a key of type ssh-ed25519, found ssh-rsa'],
+    [
+      'token.pub',
+      'key-type: token.pub: a key of type sk-ssh-ed25519@openssh.com signs with a counter, and never bytes as they are',
+    ],
+    ['private', 'key-malformed: private: this is not the line of a public key: name the .pub file'],
+    ['words', 'key-malformed: words: this is not the line of an OpenSSH public key, ssh-ed25519 <base64> [comment]'],
+    ['binary', 'key-malformed: binary does not hold a public key'],
+    ['large', 'key-malformed: large does not hold a public key'],
+  ]) {
+    const refused = await w.run(['key', 'ssh', file!, 'name']);
+    expect(refused).toMatchObject({ status: 2, stdout: '', stderr: `vitrine: ${error}\n` });
+  }
+  expect(await w.run(['key', 'ssh', 'good.pub', 'two words'])).toMatchObject({
+    status: 2,
+    stderr: 'vitrine: key-malformed: a key name is not empty and has no spaces, plus signs and control characters\n',
+  });
+  expect((await w.run(['key', 'ssh', 'absent', 'name'])).stderr).toBe(
+    'vitrine: file-missing: absent: no such file or directory\n',
+  );
 });

@@ -18,20 +18,39 @@ const COMMANDS = commandNames(buildProgram(testContext().context));
 
 test('there are these commands', () => {
   expect(COMMANDS.map((names) => names.join(' '))).toEqual([
+    'release',
+    'release source',
+    'release build',
+    'release database',
+    'review',
+    'review source',
+    'review rebuild',
+    'review database',
+    'withdraw',
+    'handling',
+    'submit',
+    'admit',
+    'admit add',
+    'admit remove',
+    'admit list',
     'init',
     'add',
     'ls',
     'show',
     'checkpoint',
+    'export',
+    'fsck',
     'prove',
     'prove inclusion',
     'prove consistency',
+    'prove file',
+    'prove record',
+    'disclose',
     'verify',
-    'export',
-    'fsck',
     'key',
     'key generate',
     'key show',
+    'key ssh',
     'complete',
   ]);
 });
@@ -52,6 +71,8 @@ test('--version prints the version', async () => {
 test.each([
   [['key'], 'name a command of "key": see vitrine key --help'],
   [['prove'], 'name a command of "prove": see vitrine prove --help'],
+  [['release'], 'name a command of "release": see vitrine release --help'],
+  [['admit'], 'name a command of "admit": see vitrine admit --help'],
   [['bogus'], "unknown command 'bogus'"],
   [['ad'], "unknown command 'ad' (Did you mean add?)\n"],
   [['ls', '--form', '1'], "unknown option '--form' (Did you mean --from?)\n"],
@@ -67,11 +88,13 @@ test.each([
   [['add', '-dash'], "unknown option '-dash'; for a file, write ./-dash\n"],
   [['add', '-da\nsh'], "unknown option '-da\\nsh'; for a file, write ./-da\\nsh\n"],
   [['ls', '-dash'], "unknown option '-dash'\n"],
+  [['submit', '-dash'], "unknown option '-dash'; for a file, write ./-dash\n"],
+  [['release', 'source', '--versoin', '1'], "unknown option '--versoin' (Did you mean --version?)\n"],
   [['add', '--bogus'], "unknown option '--bogus'"],
   [['init', 'x'], "required option '--origin <origin>' not specified"],
   [['init', '--origin', 'o'], "missing required argument 'dir'"],
   [['fsck', 'x', '--log', 'y'], "too many arguments for 'fsck'. Expected 0 arguments but got 1."],
-  [['show', 'abc', '--log', 'y'], 'index must be a decimal number, not abc\n'],
+  [['show', '01', '--log', 'y'], 'index must be a decimal number, not 01\n'],
   [['show', '9007199254740992', '--log', 'y'], 'index must be at most 2^53 - 1, not 9007199254740992\n'],
   [['prove', 'consistency', '1', '0x2'], 'new must be a decimal number, not 0x2\n'],
   [['ls', '--from', '1.5'], '--from must be a decimal number, not 1.5\n'],
@@ -155,10 +178,16 @@ test.each(['bash', 'zsh', 'fish'])('complete prints a script for %s', async (she
 });
 
 test.each([
-  [['pr'], ['prove\tprove that an entry is in the log, or that it only grew', ':4']],
+  [['pr'], ['prove\tprove what is in the log, or that it only grew', ':4']],
   [
     ['prove', ''],
-    ['inclusion\tprove that an entry is in the log', 'consistency\tprove that the log only grew', ':4'],
+    [
+      'inclusion\tprove that an entry is in the log',
+      'consistency\tprove that the log only grew',
+      'file\tprove that a file is in a logged source',
+      'record\tprove that a record is, or is not, in a logged database',
+      ':4',
+    ],
   ],
   [
     ['key', 'generate', 'k', '--type', 'ed25519-'],
@@ -168,7 +197,17 @@ test.each([
     ['fsck', '--l'],
     ['--log\tthe log: a directory (default: $VITRINE_LOG)', ':4'],
   ],
+  [
+    ['release', 's'],
+    ['source\tlog the source that reviewers get', ':4'],
+  ],
+  [
+    ['admit', 'add', 'k', '--role', 'v'],
+    ['vendor\t', ':4'],
+  ],
   // Files: the shell's own business.
+  [['release', 'build', ''], [':0']],
+  [['submit', ''], [':0']],
   [['add', ''], [':0']],
   [['verify', '--policy', ''], [':0']],
 ])('completion of %j', async (words, lines) => {

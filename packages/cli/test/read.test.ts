@@ -83,8 +83,16 @@ test('show prints the bytes of an entry', async () => {
     stdout: '',
     stderr: 'vitrine: log-range: the log has 5 entries, and none at index 5\n',
   });
-  for (const bad of ['-1', '01', '0x1', '1e3', '9007199254740992', '']) {
-    expect(await show('--', bad)).toMatchObject({ status: 2, stdout: '' });
+  for (const bad of ['01', '9007199254740992']) {
+    expect(await show(bad)).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/: usage: index /) });
+  }
+  // Everything else is the name of a statement's file.
+  for (const bad of ['-1', '0x1', '1e3', '']) {
+    expect(await show('--', bad)).toMatchObject({
+      status: 3,
+      stdout: '',
+      stderr: expect.stringMatching(/^vitrine: file-missing: /),
+    });
   }
 });
 

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { formatPrivateKey, formatVkey, privateKeyFromSeed } from '@vitrine/core';
+import { armor, Encrypter } from 'age-encryption';
 import { expect, test } from 'vitest';
-import { encryptText } from '../src/age.ts';
 import { run } from '../src/run.ts';
 import { testContext } from './support/test-context.ts';
 import { WITNESS_KEY, type Workspace, workspaceWithLog } from './support/workspace.ts';
@@ -49,6 +49,13 @@ async function workspaceWithKey(): Promise<Workspace> {
   return w;
 }
 
+async function encryptText(text: string, passphrase: string): Promise<string> {
+  const encrypter = new Encrypter();
+  encrypter.setPassphrase(passphrase);
+  encrypter.setScryptWorkFactor(10);
+  return armor.encode(await encrypter.encrypt(text));
+}
+
 test('the pieces that are looked for are of the key', () => {
   expect(TEXT).toBe(`PRIVATE+KEY+k+${TEXT.slice(14, 22)}+${SECRET}`);
   expect(pieces.length).toBeGreaterThan(50);
@@ -70,6 +77,7 @@ test('a key file in the place of another file is not shown', async () => {
     ['add', '--log', log, '--ndjson', key, '--key', w.path('config/vitrine/keys/example.com+log.ed25519.key')],
     ['ls', '--log', key],
     ['fsck', '--log', key],
+    ['key', 'ssh', key, 'name'],
   ]) {
     await expectNothingShown(args);
   }

@@ -18,6 +18,10 @@ function typing(...answers: string[]): Terminal & { readonly prompts: string[] }
       prompts.push(prompt);
       return answers.shift()!;
     },
+    ask: async (prompt) => {
+      prompts.push(prompt);
+      return answers.shift()!;
+    },
   };
 }
 
@@ -78,6 +82,7 @@ async function createHostileLog(w: Workspace, origin: string): Promise<void> {
   const created = await Log.create((description) => LevelStore.create(w.path('log'), description), {
     origin,
     vkeys: [formatVkey(key.vkey)],
+    kind: 'raw',
     duplicates: false,
     signer: ed25519Signer(key),
   });

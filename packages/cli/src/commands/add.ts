@@ -40,7 +40,7 @@ export function registerAdd(program: Command, context: Context): void {
   withLogOption(program.command('add'))
     .summary('append entries')
     .description(
-      'Append entries to a log, and print the index and leaf hash of each once it is durable. Each file becomes one ' +
+      'Append entries to a log for arbitrary entries, and print the index and leaf hash of each once it is durable. Each file becomes one ' +
         'entry, the line that sha256sum prints of it.',
     )
     .argument('[files...]', 'the files; - is standard input, for --lines and --ndjson')
@@ -67,8 +67,14 @@ async function add(context: Context, paths: readonly string[], options: Options)
     throw new CliError('usage', '--allow-sum-lines goes with --raw, --lines and --ndjson');
   }
   const directory = await logDirectory(context, options);
-  const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
   const description = await describeLog(directory);
+  if (description.kind === 'statements') {
+    throw new CliError(
+      'log-statements',
+      `${description.origin} takes statements: use vitrine release, review or submit, or make another log with init --raw`,
+    );
+  }
+  const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
   const signer = await logSigner(context, description, options);
   // Files are hashed before the log is opened, so that it is not locked meanwhile.
   const source = byLine ? lineSource(context, files, options) : await fileSource(context, files, options);

@@ -1,4 +1,5 @@
 import { formatBase64 } from '@vitrine/core';
+import { statementAdmission } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
@@ -17,7 +18,8 @@ export function registerFsck(program: Command, context: Context): void {
     .summary('check a log from its entries up')
     .description(
       'Check the files of a log, derive everything that it stores from its entries again, and compare. Reports the ' +
-        'first thing that differs; changes nothing. Signatures of witnesses are not checked.',
+        'first thing that differs; changes nothing. Every entry of a log of statements is judged again by those before ' +
+        'it. Signatures of witnesses are not checked.',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine fsck --log ./log\n')
@@ -27,7 +29,9 @@ export function registerFsck(program: Command, context: Context): void {
 async function check(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
   await using store = await openStore(await logDirectory(context, options), { checkTables: true, signal });
-  const { fsck } = await import('@vitrine/core/log');
+  const { fsck, parseDescription } = await import('@vitrine/core/log');
+  const { kind } = parseDescription(await store.description());
+  const admission = kind === 'statements' ? statementAdmission : undefined;
   const progress = startProgress(context, { label: 'checking', unit: 'entries', json: options.json });
   const onProgress = (done: number, total: number): void => {
     if (signal.aborted) throw interrupted();
@@ -35,7 +39,7 @@ async function check(context: Context, options: Options): Promise<void> {
   };
   let result: Awaited<ReturnType<typeof fsck>>;
   try {
-    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes() });
+    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes(), admission });
   } finally {
     progress.stop();
   }

@@ -6,10 +6,12 @@ import type { Context } from '../context.ts';
 import { CliError, fileError } from '../errors.ts';
 import { generateKey, keyDirectory, keyFileName, LOG_KEY_TYPES } from '../keys.ts';
 import { createLog } from '../new-log.ts';
+import { checkOrigin } from '../origin.ts';
 import { newPassphrase } from '../passphrase.ts';
 
 interface Options {
   readonly origin: string;
+  readonly raw?: boolean;
   readonly allowDuplicates?: boolean;
   readonly passphrase?: boolean;
   readonly keyDir?: string;
@@ -22,19 +24,24 @@ export function registerInit(program: Command, context: Context): void {
     .command('init')
     .summary('create a log and its keys')
     .description(
-      'Create a log in a directory, and its keys in your configuration directory. Prints a policy that accepts the log, ' +
-        'for those who verify its proofs.',
+      'Create a log in a directory, and its keys in your configuration directory. It takes release statements of the ' +
+        'keys that you admit, or with --raw any entries. Prints a policy that accepts the log, for those who verify its ' +
+        'proofs.',
     )
     .argument('<dir>', 'the directory of the log: empty, or not there yet')
     .requiredOption(
       '--origin <origin>',
       'the name of the log, for good: a host name and path of yours, without a scheme',
     )
-    .option('--allow-duplicates', 'let the same entry be in the log more than once')
+    .option('--raw', 'a log for arbitrary entries, which vitrine add appends')
+    .option('--allow-duplicates', 'let the same entry be in the log more than once; with --raw')
     .option('--passphrase', 'encrypt the key files with a passphrase')
     .option('--key-dir <dir>', 'put the key files here')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  $ vitrine init ./log --origin example.com/releases > policy\n')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ vitrine init ./log --origin example.com/releases > policy\n  $ vitrine init --raw ./journal --origin example.com/journal > policy\n',
+    )
     .action((directory: string, options: Options) => init(context, directory, options));
 }
 
@@ -42,6 +49,9 @@ async function init(context: Context, directory: string, options: Options): Prom
   const { output } = context;
   const { origin } = options;
   checkOrigin(origin);
+  if (options.allowDuplicates && !options.raw) {
+    throw new CliError('usage', '--allow-duplicates goes with --raw: a log of statements never has duplicates');
+  }
   const isDefault = options.keyDir === undefined;
   const keyDir = options.keyDir ?? (await keyDirectory(context));
   const keyFiles = LOG_KEY_TYPES.map((type) => join(keyDir, keyFileName(origin, type)));
@@ -52,14 +62,16 @@ async function init(context: Context, directory: string, options: Options): Prom
   const passphrase = options.passphrase ? await newPassphrase(context) : undefined;
 
   const vkeys = keys.map(({ vkey }) => formatVkey(vkey));
+  const kind = options.raw ? 'raw' : 'statements';
   const duplicates = options.allowDuplicates === true;
-  await createLog(context, { directory, keyDir, keyFiles, keys, vkeys, passphrase, origin, duplicates });
+  await createLog(context, { directory, keyDir, keyFiles, keys, vkeys, passphrase, origin, kind, duplicates });
 
   const policy = policyText(origin, vkeys);
   if (options.json) {
     await output.json({
       origin,
       directory: resolve(directory),
+      kind,
       duplicates,
       vkeys,
       keyFiles,
@@ -67,22 +79,13 @@ async function init(context: Context, directory: string, options: Options): Prom
     });
     return;
   }
-  output.note(`created the log ${origin} in ${directory}`);
+  const what = kind === 'raw' ? 'log' : 'log of statements';
+  output.note(`created the ${what} ${origin} in ${directory}`);
   for (const path of keyFiles) output.note(`wrote ${path}`);
-  if (!isDefault) output.note(`name the first of them with --key, or in VITRINE_KEY, to add entries`);
+  const named = kind === 'raw' ? '--key, or in VITRINE_KEY' : '--log-key, or in VITRINE_LOG_KEY';
+  if (!isDefault) output.note(`name the first of them with ${named}, to append`);
   output.note('the log is unwitnessed: nobody else vouches yet that everybody sees the same one');
   await output.text(policy);
-}
-
-/** An origin is the name of the log's keys too, and has their rules. https://c2sp.org/tlog-checkpoint */
-function checkOrigin(origin: string): void {
-  const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(origin);
-  if (scheme !== null) {
-    throw new CliError('usage', `an origin has no scheme: use ${origin.slice(scheme[0].length) || 'a.example/x'}`);
-  }
-  if (/^$|[\s+\p{Cc}]/u.test(origin)) {
-    throw new CliError('usage', 'an origin is not empty and has no spaces, plus signs and control characters');
-  }
 }
 
 async function refuseKeyFile(path: string, origin: string): Promise<void> {

@@ -1,20 +1,28 @@
 import { CoreError, formatBase64, leafHash } from '@vitrine/core';
-import type { Command } from 'commander';
+import type { Statement, StatementType } from '@vitrine/signer';
+import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
 import { interrupted } from '../errors.ts';
+import { statementOf } from '../leaf-reference.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';
-import { preview } from '../text.ts';
+import { SHORT_HASH, STATEMENT_TYPES, statementLine } from '../statement-view.ts';
+import { cut, preview } from '../text.ts';
 
-interface Options extends LogOption {
+interface Filter {
+  readonly type?: StatementType;
+  readonly stream?: string;
+  readonly issuer?: string;
+}
+
+interface Options extends LogOption, Filter {
   readonly from: number;
   readonly to?: number;
   readonly json?: boolean;
 }
 
-// The first nine bytes of the leaf hash: enough to tell entries apart by eye.
-const SHORT_HASH = 12;
 const DEFAULT_WIDTH = 100;
 const MIN_PREVIEW = 20;
 
@@ -23,13 +31,21 @@ export function registerLs(program: Command, context: Context): void {
   withLogOption(program.command('ls'))
     .summary('list entries')
     .description(
-      'List entries of a log: index, start of the leaf hash, size in bytes, and what can be shown of the entry: a ' +
-        'terminal gets as much as fits on a line.',
+      'List entries of a log: index, start of the leaf hash, size in bytes, and what a statement says, or what can be shown ' +
+        'of another entry: a terminal gets as much as fits on a line. A log of statements has verified the signature of ' +
+        'each before it took it; ls does not do it again.',
     )
     .option('--from <index>', 'the first entry', decimalArgument('--from'), 0)
     .option('--to <index>', 'list up to this entry and without it (default: all)', decimalArgument('--to'))
+    .addOption(new Option('--type <type>', 'only statements of this type').choices(STATEMENT_TYPES))
+    .option('--stream <stream>', 'only statements of this stream: acme-av/stable/linux-x64, for instance')
+    .option('--issuer <name>', 'only statements by keys of this name')
     .option('--json', 'print one JSON object for each entry')
-    .addHelpText('after', '\nExample:\n  $ vitrine ls --log ./log --from 100 --to 110\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vitrine ls --log ./log --from 100 --to 110\n' +
+        '  $ vitrine ls --log ./log --type build --issuer acme.example\n',
+    )
     .action((options: Options) => list(context, options));
 }
 
@@ -46,16 +62,28 @@ async function list(context: Context, options: Options): Promise<void> {
   // Programs get all of it.
   const columns = output.stdout.isTTY === true ? (output.stdout.columns ?? DEFAULT_WIDTH) : Number.POSITIVE_INFINITY;
   const width = Math.max(MIN_PREVIEW, columns - fixed);
-  let index = from;
+  let index = from - 1;
   for await (const entry of log.entries(from, to)) {
     if (signal.aborted) throw interrupted();
     if (output.closed) return;
-    if (options.json) await output.json(entryJson(index, entry));
+    index++;
+    const statement = statementOf(entry);
+    if (!isWanted(statement, options)) continue;
+    if (options.json) await output.json(entryJson(index, entry, statement));
     else {
       const hash = formatBase64(leafHash(entry)).slice(0, SHORT_HASH);
       const size = String(entry.length).padStart(5);
-      await output.text(`${String(index).padStart(indexWidth)}  ${hash}  ${size}  ${preview(entry, width)}\n`);
+      const text =
+        statement === undefined
+          ? preview(entry, width)
+          : cut(statementLine(statement, await mentionsIn(log, statement)), width);
+      await output.text(`${String(index).padStart(indexWidth)}  ${hash}  ${size}  ${text}\n`);
     }
-    index++;
   }
+}
+
+function isWanted(statement: Statement | undefined, { type, stream, issuer }: Filter): boolean {
+  if (type !== undefined && statement?.payload.type !== type) return false;
+  if (stream !== undefined && statement?.stream !== stream) return false;
+  return issuer === undefined || statement?.issuer === issuer;
 }

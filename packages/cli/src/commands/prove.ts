@@ -3,21 +3,22 @@ import {
   formatAddCheckpoint,
   formatBase64,
   formatTlogProof,
-  HASH_SIZE,
   leafHash as hashLeaf,
-  parseBase64,
   parseDecimal,
 } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { Log } from '@vitrine/core/log';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
-import { chooseCheckpoint, isCosigned } from '../log-checkpoints.ts';
+import { parseLeafHash } from '../leaf-reference.ts';
+import { chooseCheckpoint } from '../log-checkpoints.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
-import { type OutOptions, outFile, withOutOptions, writeResult } from '../result-file.ts';
-import { count } from '../text.ts';
+import { checkCovered, deliver } from '../proof-file.ts';
+import { type OutOptions, withOutOptions } from '../result-file.ts';
+import { registerProveFile } from './prove-file.ts';
+import { registerProveRecord } from './prove-record.ts';
 
 interface Options extends LogOption, OutOptions {
   readonly json?: boolean;
@@ -28,13 +29,16 @@ interface InclusionOptions extends Options, FileEntryOptions {
   readonly cosigned?: boolean;
 }
 
-/** `vitrine prove inclusion` and `vitrine prove consistency` */
+/** `vitrine prove inclusion`, `consistency`, `file` and `record` */
 export function registerProve(program: Command, context: Context): void {
   const prove = program
     .command('prove')
     .helpCommand(false)
-    .summary('prove that an entry is in the log, or that it only grew')
-    .description('Prove that an entry is in the log, or that the log only grew.')
+    .summary('prove what is in the log, or that it only grew')
+    .description(
+      'Prove that an entry is in the log, that the log only grew, that a file is in a logged source, or that a record is, ' +
+        'or is not, in a logged database.',
+    )
     .addHelpText(
       'after',
       '\nExample:\n  $ vitrine prove inclusion release-1.2.tar.gz --log ./log --out release-1.2.tar.gz.tlog-proof\n',
@@ -79,6 +83,9 @@ export function registerProve(program: Command, context: Context): void {
     .action((oldSize: number, newSize: number | undefined, options: Options) =>
       proveConsistency(context, oldSize, newSize, options),
     );
+
+  registerProveFile(prove, context);
+  registerProveRecord(prove, context);
 }
 
 async function proveInclusion(context: Context, what: string, options: InclusionOptions): Promise<void> {
@@ -87,13 +94,7 @@ async function proveInclusion(context: Context, what: string, options: Inclusion
   await using log = await openLog(directory);
   const checkpoint = chooseCheckpoint(log, options);
   const index = await indexOf(log, reference, what, options);
-  if (index >= checkpoint.size) {
-    const all = index < log.size ? '; the log has more entries' : '';
-    throw new CoreError(
-      'log-range',
-      `the checkpoint covers ${count(checkpoint.size, 'entry', 'entries')}, not index ${index}${all}`,
-    );
-  }
+  checkCovered(log, index, checkpoint);
   const { proof, leafHash } = await log.proveInclusion(index, checkpoint.size);
   const bytes = formatTlogProof({ index, proof, checkpoint: checkpoint.note });
   const json = { index, leafHash: formatBase64(leafHash), proof: proof.map(formatBase64) };
@@ -117,52 +118,11 @@ async function proveConsistency(
   await deliver(context, bytes, { log, checkpoint, options, json, what: `growth from ${oldSize}` });
 }
 
-interface Delivery {
-  readonly log: Log;
-  readonly checkpoint: LogCheckpoint;
-  readonly options: Options;
-  /** What is particular to this kind of proof. */
-  readonly json: Readonly<Record<string, unknown>>;
-  readonly what: string;
-}
-
-/** Writes the proof where it belongs, and says so. */
-async function deliver(
-  context: Context,
-  bytes: Uint8Array,
-  { log, checkpoint, options, json, what }: Delivery,
-): Promise<void> {
-  const { output } = context;
-  const { size, root, note } = checkpoint;
-  const file = outFile(options);
-  if (file !== undefined || !options.json) await writeResult(context, bytes, options);
-  const unwitnessed = !isCosigned(log, checkpoint);
-  if (options.json) {
-    const { origin } = log;
-    const common = { size, root: formatBase64(root), unwitnessed, checkpoint: new TextDecoder().decode(note) };
-    return output.json({ origin, ...json, ...common, ...(file !== undefined && { file }) });
-  }
-  const witnessed = unwitnessed ? ', unwitnessed' : '';
-  if (file !== undefined) output.note(`wrote ${file}: ${what} of ${log.origin}, tree size ${size}${witnessed}`);
-}
-
 /** The index or the leaf hash that the user named. */
 async function resolveEntry(context: Context, what: string, options: InclusionOptions): Promise<number | Uint8Array> {
   if (options.raw || options.name !== undefined) return hashLeaf(await fileEntry(what, options, context.signal));
   if (/^[0-9]+$/.test(what)) return parseDecimal(what, 'the index');
-  return parseHash(what) ?? hashLeaf(await fileEntry(what, options, context.signal));
-}
-
-function parseHash(text: string): Uint8Array | undefined {
-  if (/^[0-9a-f]{64}$/i.test(text)) return new Uint8Array(Buffer.from(text, 'hex'));
-  if (text.length !== 4 * Math.ceil(HASH_SIZE / 3) || !text.endsWith('=')) return undefined;
-  try {
-    return parseBase64(text, 'the leaf hash');
-  } catch (error) {
-    // Then it is the name of a file.
-    if (error instanceof CoreError) return undefined;
-    throw error;
-  }
+  return parseLeafHash(what) ?? hashLeaf(await fileEntry(what, options, context.signal));
 }
 
 async function indexOf(
@@ -174,7 +134,7 @@ async function indexOf(
   if (typeof reference === 'number') return reference;
   const index = await log.indexOf(reference);
   if (index !== undefined) return index;
-  const isHash = !options.raw && options.name === undefined && parseHash(what) !== undefined;
+  const isHash = !options.raw && options.name === undefined && parseLeafHash(what) !== undefined;
   const hint = isHash || options.raw ? '' : ': was it changed, renamed (--name) or added by its bytes (--raw)?';
   throw new CliError('entry-missing', `${what} is not in the log ${log.origin}${hint}`);
 }

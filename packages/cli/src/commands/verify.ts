@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import {
   CoreError,
   formatBase64,
@@ -13,16 +13,19 @@ import {
   verifyConsistency as verifyGrowth,
   verifyTlogProof,
 } from '@vitrine/core';
+import { isStatementProof, SignerError } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { readAtMost } from '../files.ts';
-import { readPolicy } from '../policy-file.ts';
+import { statementOf } from '../leaf-reference.ts';
+import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
+import type { StatementFinding, StatementOptions } from '../statement-verification.ts';
 import { aligned, preview, printable } from '../text.ts';
 
-interface Options extends FileEntryOptions {
+interface Options extends FileEntryOptions, StatementOptions {
   readonly policy: string;
   readonly proof?: string;
   readonly consistency?: string;
@@ -38,20 +41,36 @@ export function registerVerify(program: Command, context: Context): void {
     .command('verify')
     .summary('verify a proof, offline')
     .description(
-      'Verify, without the log and without a network, that a file is in a log that a policy accepts; or, with ' +
-        '--consistency, that a log only grew.',
+      'Verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
+        'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
+        'or, with --consistency, that a log only grew.',
     )
-    .argument('[file]', 'the file that was added to the log')
+    .argument('[file]', 'the file that was added to the log, is in a logged source, or was committed to')
     .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
     .option('--proof <file>', 'the proof (default: the name of the file with .tlog-proof behind it)')
+    .option('--record <text>', 'the record, for a proof of prove record')
+    .option('--record-file <file>', 'as --record, with its bytes in a file; - is standard input')
+    .option('--signer <vkey>', 'the public key that must have signed the statement, or a file with it')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
     .option('--name <name>', 'the base name that the file had when it was added')
-    .addOption(new Option('--consistency <proof>', 'verify a proof of growth').conflicts(['proof', 'raw', 'name']))
+    .addOption(
+      new Option('--consistency <proof>', 'verify a proof of growth').conflicts([
+        'proof',
+        'raw',
+        'name',
+        'record',
+        'recordFile',
+        'signer',
+      ]),
+    )
     .option('--from <file>', 'the old checkpoint, or a proof that holds it, for --consistency')
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
       '\nExamples:\n  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
+        '  $ vitrine verify main.c --policy policy --signer vendor.vkey\n' +
+        '  $ vitrine verify --record "alert tcp any any -> any 445" --proof rule.tlog-proof --policy policy \\\n' +
+        '      --signer vendor.vkey\n' +
         '  $ vitrine verify --consistency growth --from old.checkpoint --policy policy\n',
     )
     .action((file: string | undefined, options: Options) => verify(context, file, options));
@@ -61,34 +80,66 @@ async function verify(context: Context, file: string | undefined, options: Optio
   const { consistency, from } = options;
   if (consistency === undefined) {
     if (from !== undefined) throw new CliError('usage', '--from goes with --consistency');
-    if (file === undefined)
-      throw new CliError('usage', 'name the file to verify, or a proof of growth with --consistency');
-    return verifyFile(context, file, options);
+    return verifyProof(context, file, options);
   }
   if (file !== undefined) throw new CliError('usage', '--consistency verifies no file');
   if (from === undefined) throw new CliError('usage', 'name the old checkpoint with --from');
   return verifyConsistency(context, consistency, from, options);
 }
 
-async function verifyFile(context: Context, file: string, options: Options): Promise<void> {
-  const { output } = context;
+async function verifyProof(context: Context, file: string | undefined, options: Options): Promise<void> {
+  const isRecord = options.record !== undefined || options.recordFile !== undefined;
+  if (file === undefined && !isRecord) {
+    throw new CliError(
+      'usage',
+      'name the file to verify, a record with --record, or a proof of growth with --consistency',
+    );
+  }
+  if (file !== undefined && isRecord) throw new CliError('usage', 'verify either a file or a record');
+  if (isRecord && options.proof === undefined) throw new CliError('usage', 'name the proof with --proof');
   // Whoever mistyped its name is not to look for its proof.
-  await stat(file).catch((error: unknown) => {
+  if (file !== undefined) await lookAt(file);
+  const loaded = await readPolicy(options.policy);
+  const { path, proof } = await readProof(file, options);
+  if (proof.extra !== undefined && isStatementProof(proof.extra)) {
+    const { verifyStatementProof } = await import('../statement-verification.ts');
+    return verifyStatementProof(context, { file, path, proof, extra: proof.extra, loaded }, options);
+  }
+  if (file === undefined) throw notOfStatement(path, 'a record');
+  if (options.signer !== undefined && !options.raw) throw notOfStatement(path, 'a signer');
+  return verifyFile(context, file, { proof, loaded }, options);
+}
+
+async function lookAt(file: string): Promise<void> {
+  // A link that leads nowhere can be a file of a source.
+  await lstat(file).catch((error: unknown) => {
     throw fileError(file, error);
   });
-  const loaded = await readPolicy(options.policy);
-  const proof = await readProof(file, options);
+}
+
+function notOfStatement(path: string, what: string): SignerError {
+  return new SignerError('statement-proof-mismatch', `${path} is not about a statement, and shows nothing of ${what}`);
+}
+
+async function verifyFile(
+  context: Context,
+  file: string,
+  { proof, loaded }: { readonly proof: TlogProof; readonly loaded: LoadedPolicy },
+  options: Options,
+): Promise<void> {
+  const { output } = context;
   const entry = await fileEntry(file, options, context.signal);
   const leafHash = hashLeaf(entry);
   const verified = explained(options, () => verifyTlogProof({ leafHash, proof, ...loaded }));
 
   const checkpoint = checkpointJson(verified, loaded.policy);
   const found = { index: proof.index, leafHash: formatBase64(leafHash) };
-  if (options.json) return output.json({ verified: 'inclusion', file, ...found, ...checkpoint });
+  const words = options.raw ? await statementIn(entry, checkpoint.origin, file, options) : undefined;
+  if (options.json) return output.json({ verified: 'inclusion', file, ...words?.json, ...found, ...checkpoint });
   await output.text(
     aligned([
       ['verified', `${printable(file)} is in the log`],
-      ['entry', options.raw ? `${entry.length} bytes` : preview(entry, PREVIEW_WIDTH)],
+      ...(words?.rows ?? [['entry', options.raw ? `${entry.length} bytes` : preview(entry, PREVIEW_WIDTH)]]),
       ['index', String(proof.index)],
       ['leaf hash', found.leafHash],
       ...checkpointRows(checkpoint),
@@ -96,13 +147,34 @@ async function verifyFile(context: Context, file: string, options: Options): Pro
   );
 }
 
-async function readProof(file: string, { proof }: Options): Promise<TlogProof> {
+/** The words of the statement that an entry is; undefined for any other entry. */
+async function statementIn(
+  entry: Uint8Array,
+  origin: string,
+  file: string,
+  options: Options,
+): Promise<StatementFinding | undefined> {
+  const statement = statementOf(entry);
+  if (statement === undefined) {
+    if (options.signer !== undefined) throw notOfStatement(file, 'a signer');
+    return undefined;
+  }
+  // A log of arbitrary entries can have anybody's; it is bytes there.
+  if (options.signer === undefined && statement.audience !== origin) return undefined;
+  const { verifyStatement } = await import('../statement-verification.ts');
+  return verifyStatement(entry, statement, origin, options);
+}
+
+async function readProof(
+  file: string | undefined,
+  { proof }: Options,
+): Promise<{ readonly path: string; readonly proof: TlogProof }> {
   const path = proof ?? `${file}.tlog-proof`;
   const bytes = await readAtMost(path, MAX_TLOG_PROOF_SIZE).catch((error: unknown) => {
     if (proof !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
     throw new CliError(error.code, `${error.message}; name the proof with --proof`, { cause: error });
   });
-  return naming(path, () => parseTlogProof(bytes));
+  return { path, proof: naming(path, () => parseTlogProof(bytes)) };
 }
 
 /** A file that was renamed has another entry, which is worth a hint. */

@@ -5,12 +5,17 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 const SCHEMAS = join(import.meta.dirname, '..', '..', '..', '..', 'docs', 'json');
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, allErrors: true });
-const validators = new Map<string, ValidateFunction>();
+// Other schemas refer to it, so it comes first.
+const validators = new Map([['statement', ajv.compile(readSchema('statement'))]]);
+
+function readSchema(name: string): object {
+  return JSON.parse(readFileSync(join(SCHEMAS, `${name}.schema.json`), 'utf8'));
+}
 
 function validatorOf(name: string): ValidateFunction {
   const known = validators.get(name);
   if (known !== undefined) return known;
-  const validate = ajv.compile(JSON.parse(readFileSync(join(SCHEMAS, `${name}.schema.json`), 'utf8')));
+  const validate = ajv.compile(readSchema(name));
   validators.set(name, validate);
   return validate;
 }

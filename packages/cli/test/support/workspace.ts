@@ -103,7 +103,7 @@ export function fixedKey(name: string, type: number, byte: number): PrivateKey {
   return privateKeyFromSeed(name, type, new Uint8Array(32).fill(byte), { schemes });
 }
 
-const LOG_KEY = fixedKey(ORIGIN, 0x01, 1);
+export const LOG_KEY = fixedKey(ORIGIN, 0x01, 1);
 export const LOG_ML_DSA_KEY = fixedKey(ORIGIN, 0x06, 2);
 export const WITNESS_KEY = fixedKey('witness.example/w4', 0x04, 4);
 export const WITNESS_ML_DSA_KEY = fixedKey('witness.example/w6', 0x06, 6);
@@ -126,6 +126,7 @@ export async function workspaceWithLog({ duplicates = false, entries = [] as str
   const log = await Log.create((description) => LevelStore.create(created.path('log'), description), {
     origin: ORIGIN,
     vkeys: [LOG_KEY, LOG_ML_DSA_KEY].map(({ vkey }) => formatVkey(vkey)),
+    kind: 'raw',
     duplicates,
     signer: ed25519Signer(LOG_KEY),
   });

@@ -1,0 +1,57 @@
+import { CoreError, parseDecimal } from '@vitrine/core';
+import type { Artifact } from '@vitrine/signer';
+import { CliError } from './errors.ts';
+import { decodeUtf8 } from './text.ts';
+
+/** Largest manifest, in bytes. */
+export const MAX_MANIFEST_SIZE: number = 64 * 1024 * 1024;
+
+const LINE = /^([0-9a-f]{64}) (0|[1-9][0-9]*) (.+)$/s;
+const NAME = /^[^/\\\p{Cc}]+(?:\/[^/\\\p{Cc}]+)*$/u;
+
+/**
+ * Reads the manifest of a release: a line `<sha256> <size> <name>` for each file, in the order of the bytes of their names.
+ * No name leads out of the directory that it is looked for in.
+ *
+ * @param shown names the manifest in errors
+ * @throws CliError `manifest-malformed`
+ */
+export function parseManifest(bytes: Uint8Array, shown: string): Artifact[] {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) throw malformed(shown, 'is not UTF-8');
+  if (!text.endsWith('\n')) throw malformed(shown, 'does not end with a newline');
+  const artifacts = text
+    .slice(0, -1)
+    .split('\n')
+    .map((line, i) => parseLine(line, `${shown}: line ${i + 1}`));
+  for (const [i, { name }] of artifacts.entries()) {
+    if (i > 0 && Buffer.compare(Buffer.from(artifacts[i - 1]!.name), Buffer.from(name)) >= 0) {
+      throw malformed(`${shown}: line ${i + 1}`, 'is out of order, or names a file again');
+    }
+  }
+  return artifacts;
+}
+
+function parseLine(line: string, where: string): Artifact {
+  const [, digest, size, name] = LINE.exec(line) ?? [];
+  if (digest === undefined || size === undefined || name === undefined) {
+    throw malformed(where, 'is not "<sha256> <size> <name>"');
+  }
+  if (!NAME.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
+    throw malformed(where, 'has a name that is not one of a file below a directory');
+  }
+  return { name, size: parseSize(size, where), sha256: new Uint8Array(Buffer.from(digest, 'hex')) };
+}
+
+function parseSize(digits: string, where: string): number {
+  try {
+    return parseDecimal(digits, 'the size');
+  } catch (error) {
+    if (error instanceof CoreError) throw malformed(where, 'has a size beyond 2^53 - 1');
+    throw error;
+  }
+}
+
+function malformed(where: string, what: string): CliError {
+  return new CliError('manifest-malformed', `${where} ${what}`);
+}

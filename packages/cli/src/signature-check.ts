@@ -1,0 +1,69 @@
+import { parseVkey, type VerifierKey } from '@vitrine/core';
+import type { Log } from '@vitrine/core/log';
+import { admittedKeys, openStatement, type Role, type Statement } from '@vitrine/signer';
+import { statementOf } from './leaf-reference.ts';
+import { keyLabel } from './statement-view.ts';
+
+/** What a log says of a statement's signature. */
+export type SignatureCheck =
+  | { readonly verified: true; readonly role: Role | 'log'; readonly removedAt?: number }
+  | { readonly verified: false; readonly reason: string };
+
+/** Nobody was asked for the key. */
+export const NO_LOG: SignatureCheck = { verified: false, reason: 'without the log its key is not known' };
+
+/**
+ * Verifies a statement's signature with the key of its name and ID that the log has admitted, if there is one, even if it
+ * was removed since: that ends what it may sign, not what it has signed.
+ *
+ * @throws SignerError `statement-signature` if the signature is wrong; CoreError `log-corrupt`
+ */
+export async function checkSignature(log: Log, entry: Uint8Array, statement: Statement): Promise<SignatureCheck> {
+  const known = await findKey(log, statement);
+  if (known === undefined) {
+    const name = keyLabel({ keyName: statement.issuer, keyId: statement.keyId });
+    return { verified: false, reason: `the log has admitted no key ${name}` };
+  }
+  openStatement(entry, [known.key]);
+  const { role, removedAt } = known;
+  return { verified: true, role, ...(removedAt !== undefined && { removedAt }) };
+}
+
+interface KnownKey {
+  readonly key: VerifierKey;
+  readonly role: Role | 'log';
+  readonly removedAt?: number;
+}
+
+async function findKey(log: Log, statement: Statement): Promise<KnownKey | undefined> {
+  const isSigner = (key: { readonly keyName: string; readonly keyId: number }): boolean =>
+    key.keyName === statement.issuer && key.keyId === statement.keyId;
+  if (isSigner(log.key)) return { key: log.key, role: 'log' };
+  const { admitted, removed } = await admittedKeys(log);
+  for (const { role, vkey } of admitted) {
+    const key = parseVkey(vkey);
+    if (isSigner(key)) return { key, role };
+  }
+  const gone = removed.find(isSigner);
+  if (gone === undefined) return undefined;
+  // The statement that removed it names it only; the one that added it is before that.
+  let found: KnownKey | undefined;
+  for await (const entry of log.entries(0, gone.since)) {
+    const payload = statementOf(entry)?.payload;
+    if (payload?.type !== 'admission') continue;
+    for (const { role, vkey } of payload.add ?? []) {
+      const key = parseVkey(vkey);
+      if (isSigner(key)) found = { key, role, removedAt: gone.since };
+    }
+  }
+  return found;
+}
+
+/** The outcome for people. */
+export function signatureText(check: SignatureCheck): string {
+  if (!check.verified) return `not checked: ${check.reason}`;
+  const { role, removedAt } = check;
+  if (role === 'log') return "verified, with the log's own key";
+  const removed = removedAt === undefined ? '' : `, and removed at leaf ${removedAt}`;
+  return `verified, with a key that the log admitted as ${role}${removed}`;
+}

@@ -22,6 +22,7 @@ export async function createLog(directory: string, duplicates: boolean): Promise
   return Log.create((description) => LevelStore.create(join(directory, 'log'), description), {
     origin: ORIGIN,
     vkeys: [formatVkey(key.vkey)],
+    kind: 'raw',
     duplicates,
     signer: ed25519Signer(key),
   });

@@ -3,11 +3,13 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Measurement } from './measurement.ts';
 
-// Prints; asserts nothing. `npm run bench -- --entries 100000` for a short look, `--flat` adds 10^4 to 10^7 entries.
+// Prints; asserts nothing. `npm run bench -- --entries 100000` for a short look, `--flat` adds 10^4 to 10^7 entries,
+// `--records` prints the part about record sets only.
 const args = process.argv.slice(2);
 const option = args.indexOf('--entries');
 const COUNT = option === -1 ? 1_000_000 : Number(args[option + 1]);
 const FLAT = args.includes('--flat');
+const RECORDS_ONLY = args.includes('--records');
 
 function run(name: string, count: number): Measurement {
   const script = fileURLToPath(new URL('./run-case.js', import.meta.url));
@@ -42,26 +44,30 @@ function line(label: string, measured: Measurement, floor: Measurement): void {
 console.log(
   `${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${number(totalmem() / 1e9)} GB\n`,
 );
-console.log(`${number(COUNT)} entries of 200 bytes. One run each: read the figures as ratios.\n`);
-row('', 'entries/s', 'of the floor', 'bytes/entry', 'own MB', 'peak MB');
-row('---', '---', '---', '---', '---', '---');
-const floor = run('floor', COUNT);
-line('floor: hashed into the tree, nothing stored', floor, floor);
-line('appendAll, duplicates allowed', run('appendAllDuplicates', COUNT), floor);
-line('appendAll, duplicates refused', run('appendAllStrict', COUNT), floor);
-line('append, 1,000 concurrent callers', run('appendConcurrent', COUNT), floor);
-line(`append, one caller (${number(COUNT / 100)} entries)`, run('appendOne', COUNT / 100), floor);
-line('peer: hypercore, batches of 4,096', run('hypercore', COUNT), floor);
-line('peer: merkletreejs, in memory', run('merkletreejs', COUNT), floor);
 
-const reading = run('read', COUNT);
-console.log(`\nOn a log of ${number(COUNT)} entries, opened in ${number(reading['openMilliseconds'], 1)} ms:`);
-console.log(`  ${number(reading['inclusionProofsPerSecond'])} inclusion proofs/s of random entries`);
-console.log(`  ${number(reading['consistencyProofsPerSecond'])} consistency proofs/s from random sizes`);
-console.log(`  ${number(reading['entriesReadPerSecond'])} entries/s read and checked`);
-console.log(`  ${number(reading['fsckSeconds'], 1)} s for fsck`);
+function appending(): void {
+  console.log(`${number(COUNT)} entries of 200 bytes. One run each: read the figures as ratios.\n`);
+  row('', 'entries/s', 'of the floor', 'bytes/entry', 'own MB', 'peak MB');
+  row('---', '---', '---', '---', '---', '---');
+  const floor = run('floor', COUNT);
+  line('floor: hashed into the tree, nothing stored', floor, floor);
+  line('appendAll, duplicates allowed', run('appendAllDuplicates', COUNT), floor);
+  line('appendAll, duplicates refused', run('appendAllStrict', COUNT), floor);
+  line('append, 1,000 concurrent callers', run('appendConcurrent', COUNT), floor);
+  line(`append, one caller (${number(COUNT / 100)} entries)`, run('appendOne', COUNT / 100), floor);
+  line('peer: hypercore, batches of 4,096', run('hypercore', COUNT), floor);
+  line('peer: merkletreejs, in memory', run('merkletreejs', COUNT), floor);
 
-if (FLAT) {
+  const reading = run('read', COUNT);
+  console.log(`\nOn a log of ${number(COUNT)} entries, opened in ${number(reading['openMilliseconds'], 1)} ms:`);
+  console.log(`  ${number(reading['inclusionProofsPerSecond'])} inclusion proofs/s of random entries`);
+  console.log(`  ${number(reading['consistencyProofsPerSecond'])} consistency proofs/s from random sizes`);
+  console.log(`  ${number(reading['entriesReadPerSecond'])} entries/s read and checked`);
+  console.log(`  ${number(reading['fsckSeconds'], 1)} s for fsck`);
+}
+
+/** The same at several sizes: whether the cost of an entry grows with the log. */
+function growing(): void {
   console.log('\nCost per entry as the log grows:\n');
   row('', 'entries/s', 'of the floor', 'bytes/entry', 'own MB', 'peak MB');
   row('---', '---', '---', '---', '---', '---');
@@ -71,3 +77,25 @@ if (FLAT) {
     line(`${number(count)}, duplicates refused`, run('appendAllStrict', count), base);
   }
 }
+
+/** Signature databases: each is read from a file of rules, one a line, and rooted in one pass. */
+function recordSets(): void {
+  console.log('\nRecord sets, each read from a file of rules and rooted in one pass:\n');
+  row('', 'records/s', 'seconds', 'proofs/s', 'own MB', 'peak MB');
+  row('---', '---', '---', '---', '---', '---');
+  for (const count of [COUNT / 10, COUNT, COUNT * 10]) {
+    const measured = run('recordSet', count);
+    row(
+      `${number(count)} records`,
+      number(measured['recordsPerSecond']),
+      number(measured['rootingSeconds'], 1),
+      number(measured['recordProofsPerSecond']),
+      number(measured['ownMegabytes']),
+      number(measured['peakMegabytes']),
+    );
+  }
+}
+
+if (!RECORDS_ONLY) appending();
+if (!RECORDS_ONLY && FLAT) growing();
+recordSets();

@@ -3,6 +3,7 @@ import { appendAllDuplicates, appendAllStrict } from './append-all.ts';
 import { appendConcurrent, appendOne } from './append-concurrent.ts';
 import { floor } from './floor.ts';
 import { read } from './read.ts';
+import { recordSet } from './record-set.ts';
 
 /** All cases by name. The peers are loaded only where they run. */
 export const CASES: Readonly<Record<string, Case>> = {
@@ -12,6 +13,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   appendConcurrent,
   appendOne,
   read,
+  recordSet,
   hypercore: async (count) => (await import('./peers.ts')).hypercore(count),
   merkletreejs: async (count) => (await import('./peers.ts')).merkletreejs(count),
 };

@@ -1,4 +1,5 @@
 import { lstat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { CoreError, formatBase64, leafHash } from '@vitrine/core';
 import type { LogDescription } from '@vitrine/core/log';
 import { type Payload, parseStatement, signStatement } from '@vitrine/signer';
@@ -44,6 +45,8 @@ export interface Issuer {
   readonly keyName: string;
   /** The log's origin. */
   readonly audience: string;
+  /** Says something on standard error once the statement is logged or written; nothing with `--json`. */
+  note(message: string): void;
 }
 
 /**
@@ -66,6 +69,17 @@ export async function checkIssueOptions(context: Context, options: IssueOptions)
     if (stray !== undefined) throw new CliError('usage', `--${stray} goes with --offline`);
   }
   await audienceOf(context, options);
+}
+
+/**
+ * Refuses a file that a command writes before the request of `--offline`, which would be written over it.
+ *
+ * @param what names the file in the error
+ * @throws CliError `usage`
+ */
+export function checkNotOut({ out }: IssueOptions, path: string | undefined, what: string): void {
+  if (out === undefined || path === undefined || resolve(out) !== resolve(path)) return;
+  throw new CliError('usage', `--out and ${what} are both ${path}`);
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -104,11 +118,14 @@ export async function issue(
   const signer = await statementSigner(context, options);
   const target = options.offline ? undefined : await appendTarget(context, options);
   const { keyName } = signer;
-  const content = typeof payload === 'function' ? await payload({ keyName, audience }) : payload;
+  const notes: string[] = [];
+  const issuer: Issuer = { keyName, audience, note: (message) => void notes.push(message) };
+  const content = typeof payload === 'function' ? await payload(issuer) : payload;
   const { publicKey } = signer.vkey;
   const entry = await signStatement(content, { signer, publicKey, audience, issuedAt: context.now() });
-  if (target === undefined) return writeRequest(context, entry, options);
-  await appendStatements(context, [{ entry, statement: parseStatement(entry) }], target);
+  if (target === undefined) await writeRequest(context, entry, options);
+  else await appendStatements(context, [{ entry, statement: parseStatement(entry) }], target);
+  if (!options.json) for (const note of notes) context.output.note(note);
 }
 
 /**

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  CoreError,
   KEY_TYPE_ED25519,
   KEY_TYPE_ED25519_COSIGNATURE,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type PrivateKey,
+  parseVkey,
   privateKeyFromSeed,
   type SignatureScheme,
 } from '@vitrine/core';
@@ -12,6 +14,7 @@ import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { passphraseFor } from './passphrase.ts';
+import { decodeUtf8 } from './text.ts';
 
 /** A kind of key, as people name it. */
 export type KeyTypeName = 'ed25519' | 'ed25519-cosignature' | 'ml-dsa-44';
@@ -111,9 +114,22 @@ export async function readKeyFile(
 ): Promise<PrivateKey> {
   const { MAX_KEY_FILE_SIZE, openKeyFile } = await import('@vitrine/signer/node');
   const bytes = await readAtMost(path, MAX_KEY_FILE_SIZE);
+  refuseVkey(bytes, path);
   const key = await openKeyFile(bytes, { path, passphrase: () => passphraseFor(context, path, passphraseFiles) });
   if (!json && (await othersCanRead(path))) context.output.note(`${path} can be read by others: chmod 600 ${path}`);
   return key;
+}
+
+/** Who confuses the two halves is told which one this is. */
+function refuseVkey(bytes: Uint8Array, path: string): void {
+  const line = (decodeUtf8(bytes) ?? '').split('\n').find((text) => text !== '' && !text.startsWith('#')) ?? '';
+  try {
+    parseVkey(line.trim());
+  } catch (error) {
+    if (error instanceof CoreError) return;
+    throw error;
+  }
+  throw new CoreError('key-malformed', `${path} holds a public key (vkey): name the file of the private key`);
 }
 
 async function othersCanRead(path: string): Promise<boolean> {

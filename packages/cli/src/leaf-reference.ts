@@ -112,6 +112,7 @@ export async function readStatementFile(path: string): Promise<ResolvedStatement
   if (entry.length > MAX_ENTRY_SIZE) {
     throw new SignerError('statement-malformed', `${path} has more than the ${MAX_ENTRY_SIZE} bytes of an entry`);
   }
+  if (entry[0] !== COSE_SIGN1) throw new SignerError('statement-malformed', `${path} is no statement file`);
   const statement = naming(path, () => parseStatement(entry));
   return { leafHash: hashLeaf(entry), entry, statement };
 }

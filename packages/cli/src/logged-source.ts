@@ -4,19 +4,19 @@ import type { SourceTree } from '@vitrine/signer/node';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { hex } from './hex.ts';
+import { readSecret } from './secret-file.ts';
 import { readSource, type SourceArgument } from './source-argument.ts';
 import { count } from './text.ts';
-import { readTreeSecret } from './tree-secret.ts';
 
 /**
  * The secret that the tree of a statement needs; undefined for one without salts.
  *
  * @param path what `--secret` names
- * @throws CliError `usage` if it is missing, or if there is no use for it; what `readTreeSecret` throws
+ * @throws CliError `usage` if it is missing, or if there is no use for it; what `readSecret` throws
  */
 export async function secretOf(tree: SourceTreeSummary, path: string | undefined): Promise<Uint8Array | undefined> {
   if (tree.salted) {
-    if (path !== undefined) return readTreeSecret(path);
+    if (path !== undefined) return readSecret(path, 'the secret of a source tree');
     throw new CliError('usage', 'the source is confidential: name the file with the secret of its tree with --secret');
   }
   if (path === undefined) return undefined;

@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
-import { relative, resolve } from 'node:path';
-import { type Artifact, compareText, type ReleasedFiles } from '@vitrine/signer';
+import { CoreError, parseDecimal } from '@vitrine/core';
+import type { Artifact } from '@vitrine/signer';
 import { CliError } from './errors.ts';
-import { readAtMost, writeNewFile } from './files.ts';
-import { inputFile } from './hashed-file.ts';
 import { hex } from './hex.ts';
-import { count } from './text.ts';
+import { decodeUtf8 } from './text.ts';
 
-/** A statement has room for no more artifacts; those of a larger release stand in a manifest. */
-const MAX_ARTIFACTS = 200;
+/** Largest manifest, in bytes. */
+export const MAX_MANIFEST_SIZE: number = 64 * 1024 * 1024;
+
+const LINE = /^([0-9a-f]{64}) (0|[1-9][0-9]*) (.+)$/s;
+const NAME = /^[^/\\\p{Cc}]+(?:\/[^/\\\p{Cc}]+)*$/u;
 
 /**
  * A manifest of a release: a line `<sha256> <size> <name>` for each file, in the order of the bytes of their names. Names of
@@ -20,73 +20,48 @@ export function formatManifest(artifacts: readonly Artifact[]): Uint8Array {
 }
 
 /**
- * The files of a release as its statement has them: in the order of the bytes of their names, or in the manifest that is
- * written to a file.
+ * Reads what {@link formatManifest} writes of files in the order of the bytes of their names, and nothing else. No name leads
+ * out of the directory that it is looked for in.
  *
- * @param manifest path of the manifest; undefined for none
- * @throws CliError `file-exists` if something else is there, and `file-` codes
+ * @param shown names the manifest in errors
+ * @throws CliError `manifest-malformed`
  */
-export async function releasedFiles(
-  artifacts: readonly Artifact[],
-  manifest: string | undefined,
-): Promise<ReleasedFiles> {
-  const sorted = artifacts.toSorted((a, b) => compareText(a.name, b.name));
-  if (manifest === undefined) return { artifacts: sorted };
-  const bytes = formatManifest(sorted);
-  await writeManifest(manifest, bytes);
-  const { name } = await inputFile(manifest);
-  return {
-    manifest: { name, size: bytes.length, sha256: new Uint8Array(createHash('sha256').update(bytes).digest()) },
-  };
-}
-
-/** Refuses two files of one name. @throws CliError `usage` */
-export function checkNames(names: readonly string[]): void {
-  const seen = new Set<string>();
-  for (const name of names) {
-    if (seen.has(name)) throw new CliError('usage', `two of the files have the name ${name}`);
-    seen.add(name);
+export function parseManifest(bytes: Uint8Array, shown: string): Artifact[] {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) throw malformed(shown, 'is not UTF-8');
+  if (!text.endsWith('\n')) throw malformed(shown, 'does not end with a newline');
+  const artifacts = text
+    .slice(0, -1)
+    .split('\n')
+    .map((line, i) => parseLine(line, `${shown}: line ${i + 1}`));
+  for (const [i, { name }] of artifacts.entries()) {
+    if (i > 0 && Buffer.compare(Buffer.from(artifacts[i - 1]!.name), Buffer.from(name)) >= 0) {
+      throw malformed(`${shown}: line ${i + 1}`, 'is out of order, or names a file again');
+    }
   }
+  return artifacts;
 }
 
-/**
- * Refuses files of a release that a statement cannot name, before any is read.
- *
- * @throws CliError `usage`
- */
-export function checkReleasedNames(names: readonly string[], manifest: string | undefined): void {
-  checkNames(names);
-  if (manifest !== undefined) return;
-  const hint = 'name a file for the list with --manifest';
-  if (names.length > MAX_ARTIFACTS) {
-    throw new CliError('usage', `${count(names.length, 'file')} are too many for a statement: ${hint}`);
+function parseLine(line: string, where: string): Artifact {
+  const [, digest, size, name] = LINE.exec(line) ?? [];
+  if (digest === undefined || size === undefined || name === undefined) {
+    throw malformed(where, 'is not "<sha256> <size> <name>"');
   }
-  const nested = names.find((name) => name.includes('/'));
-  if (nested !== undefined)
-    throw new CliError('usage', `${nested} is in a directory, and a statement has base names: ${hint}`);
+  if (!NAME.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
+    throw malformed(where, 'has a name that is not one of a file below a directory');
+  }
+  return { name, size: parseSize(size, where), sha256: new Uint8Array(Buffer.from(digest, 'hex')) };
 }
 
-async function writeManifest(path: string, bytes: Uint8Array): Promise<void> {
+function parseSize(digits: string, where: string): number {
   try {
-    await writeNewFile(path, bytes);
+    return parseDecimal(digits, 'the size');
   } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'file-exists') throw error;
-    // From an earlier run, for instance one that could not log.
-    if (Buffer.from(await readAtMost(path, bytes.length)).equals(bytes)) return;
-    throw new CliError('file-exists', `${path} is there already, and is not the manifest of these files`, {
-      cause: error,
-    });
+    if (error instanceof CoreError) throw malformed(where, 'has a size beyond 2^53 - 1');
+    throw error;
   }
 }
 
-/**
- * Refuses a path below a directory that is released: the file there would be part of the next release.
- *
- * @param option names the path in the error
- * @throws CliError `usage`
- */
-export function checkOutside(directory: string, path: string, option: string): void {
-  if (!relative(resolve(directory), resolve(path)).startsWith('..')) {
-    throw new CliError('usage', `${option} ${path} is in ${directory}, which is released: put it elsewhere`);
-  }
+function malformed(where: string, what: string): CliError {
+  return new CliError('manifest-malformed', `${where} ${what}`);
 }

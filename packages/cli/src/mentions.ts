@@ -4,7 +4,7 @@ import type { Statement } from '@vitrine/signer';
 import { statementOf } from './leaf-reference.ts';
 
 /** A leaf of the log that a statement speaks of. */
-export interface Mention {
+interface Mention {
   readonly index: number;
   /** If the entry is a statement. */
   readonly statement?: Statement;

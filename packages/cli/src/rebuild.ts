@@ -8,8 +8,8 @@ import { CliError, fileError } from './errors.ts';
 import { readAtMost } from './files.ts';
 import { hashFiles } from './hashed-file.ts';
 import { checkArtifact, isSameFile } from './logged-artifacts.ts';
+import { MAX_MANIFEST_SIZE, parseManifest } from './manifest.ts';
 import { type Normalized, type Normalizer, normalize } from './normalizer.ts';
-import { MAX_MANIFEST_SIZE, parseManifest } from './parse-manifest.ts';
 
 /** What somebody rebuilt, compared with one artifact of a release. */
 export interface ArtifactComparison {

@@ -1,6 +1,8 @@
+import { isRecord, type RecordFormat } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readInput } from './files.ts';
+import { formatText } from './statement-view.ts';
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
@@ -25,6 +27,17 @@ export async function readRecord(
   if (bytes.length === 0) throw new CliError('usage', 'the record is empty, and no database has such a one');
   if (bytes.includes(LINE_FEED)) throw new CliError('usage', 'a record is one line, and this has several');
   return bytes;
+}
+
+/**
+ * Why it would mean nothing that a database, read in this format, does not have a record; undefined if it means something.
+ */
+export function emptyAbsence(record: Uint8Array, format: RecordFormat): string | undefined {
+  if (!isRecord(record, format)) {
+    return `what is read as ${formatText(format)} never has this record, and that it is absent means nothing`;
+  }
+  if (record.at(-1) !== CARRIAGE_RETURN) return undefined;
+  return 'the record ends with a carriage return, which is mostly the end of its line and no part of it: leave it out';
 }
 
 function fromText(record: string): Uint8Array {

@@ -1,6 +1,6 @@
 import { parseVkey, type VerifierKey } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
-import { admittedKeys, openStatement, type Role, type Statement } from '@vitrine/signer';
+import { admittedKeys, openStatement, type Role, type Statement, signingRole } from '@vitrine/signer';
 import { statementOf } from './leaf-reference.ts';
 import { keyLabel } from './statement-view.ts';
 
@@ -60,10 +60,12 @@ async function findKey(log: Log, statement: Statement): Promise<KnownKey | undef
 }
 
 /** The outcome for people. */
-export function signatureText(check: SignatureCheck): string {
+export function signatureText(check: SignatureCheck, { payload: { type } }: Statement): string {
   if (!check.verified) return `not checked: ${check.reason}`;
   const { role, removedAt } = check;
-  if (role === 'log') return "verified, with the log's own key";
+  const wanted = signingRole(type);
+  const stray = role === wanted ? '' : `; but a statement of type ${type} is the ${wanted}'s to sign`;
+  if (role === 'log') return `verified, with the log's own key${stray}`;
   const removed = removedAt === undefined ? '' : `, and removed at leaf ${removedAt}`;
-  return `verified, with a key that the log admitted as ${role}${removed}`;
+  return `verified, with a key that the log admitted as ${role}${removed}${stray}`;
 }

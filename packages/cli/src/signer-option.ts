@@ -1,4 +1,4 @@
-import { parseVkey, type VerifierKey } from '@vitrine/core';
+import { CoreError, parseVkey, type VerifierKey } from '@vitrine/core';
 import type { StatementSigner } from '@vitrine/signer/node';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
@@ -16,6 +16,7 @@ export interface SignerOptions {
 }
 
 const MAX_VKEY_FILE_SIZE = 64 * 1024;
+const AGE_ARMOR = '-----BEGIN AGE ENCRYPTED FILE-----';
 
 /** Adds to a command the options that name what signs its statement. */
 export function withSignerOptions(command: Command): Command {
@@ -89,5 +90,9 @@ export async function readVkey(text: string): Promise<VerifierKey> {
   const bytes = await readAtMost(text, MAX_VKEY_FILE_SIZE);
   const lines = (decodeUtf8(bytes) ?? '').split(/\r?\n/).map((line) => line.trim());
   const line = lines.find((candidate) => candidate !== '' && !candidate.startsWith('#')) ?? '';
+  if (line.startsWith('PRIVATE+KEY+') || line === AGE_ARMOR) {
+    const message = `${text} holds a private key: name the public one, which vitrine key show prints`;
+    throw new CoreError('key-malformed', message);
+  }
   return naming(text, () => parseVkey(line));
 }

@@ -35,7 +35,7 @@ import { readDocument } from './document.ts';
 import { CliError, fileError, naming } from './errors.ts';
 import { hex } from './hex.ts';
 import type { LoadedPolicy } from './policy-file.ts';
-import { readRecord } from './record-option.ts';
+import { emptyAbsence, readRecord } from './record-option.ts';
 import { readVkey } from './signer-option.ts';
 import { keyLabel, type Row, statementJson, statementRows } from './statement-view.ts';
 import { aligned, count, preview, printable } from './text.ts';
@@ -185,14 +185,10 @@ async function verifyRecordClaim(
   } catch (error) {
     if (!(error instanceof ProofError) || error.code !== 'proof-mismatch') throw error;
     const shown = present ? 'in' : 'not in';
-    throw new ProofError(
-      error.code,
-      `this is not the record that the proof shows to be ${shown} ${name}: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    throw mismatch(`this is not the record that the proof shows to be ${shown} ${name}: ${error.message}`, error);
   }
+  const reason = present ? undefined : emptyAbsence(record, records.format);
+  if (reason !== undefined) throw mismatch(reason);
   return {
     rows: [
       ['verified', `the record is ${present ? '' : 'NOT '}in ${name} ${sequence}`],
@@ -271,6 +267,6 @@ async function verifyDocumentClaim(
   };
 }
 
-function mismatch(message: string): SignerError {
-  return new SignerError('statement-proof-mismatch', message);
+function mismatch(message: string, cause?: unknown): SignerError {
+  return new SignerError('statement-proof-mismatch', message, { cause });
 }

@@ -229,7 +229,8 @@ function artifactText({ name, size, sha256 }: Artifact): string {
   return `${hex(sha256)}  ${printable(name)}  ${count(size, 'byte')}`;
 }
 
-function formatText({ reader, comment, skipBlank }: RecordFormat): string {
+/** How records are read, for people. */
+export function formatText({ reader, comment, skipBlank }: RecordFormat): string {
   const rules = [
     reader,
     ...(comment === undefined ? [] : [`without those that begin with ${comment}`]),

@@ -30,13 +30,16 @@ export function timeArgument(name: string): (text: string) => number {
   };
 }
 
-/** As {@link timeArgument}, or a time from now on: a number of hours, days or weeks, as in `36h`, `30d`, `2w`. */
+/** As {@link timeArgument}, for a time to come; or from now on: a number of hours, days or weeks, as in `36h`, `30d`, `2w`. */
 export function expiryArgument(name: string, now: () => number): (text: string) => number {
   return (text) => {
     const [, amount, unit] = DURATION.exec(text) ?? [];
     const seconds = amount === undefined ? parseTime(text) : now() + Number(amount) * UNITS.get(unit!)!;
-    if (seconds !== undefined) return seconds;
-    throw new CliError('usage', `${name} must be a duration as 36h, 30d or 2w, or a time as 2030-12-31, not ${text}`);
+    if (seconds === undefined) {
+      throw new CliError('usage', `${name} must be a duration as 36h, 30d or 2w, or a time as 2030-12-31, not ${text}`);
+    }
+    if (seconds <= now()) throw new CliError('usage', `${name} ${text} has passed already`);
+    return seconds;
   };
 }
 

@@ -38,6 +38,16 @@ test('admit list prints whose statements the log takes', async () => {
   ]);
 });
 
+test('a log of arbitrary entries has no list of keys', async () => {
+  const w = await workspaceWithStatements();
+  await w.run(['init', 'raw', '--raw', '--origin', 'raw.example']);
+  expect(await w.run(['admit', 'list', '--log', 'raw'])).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: 'vitrine: log-admission: the log raw.example takes arbitrary entries, of nobody in particular\n',
+  });
+});
+
 test('a key that is added can sign at once, and no more once it is removed', async () => {
   const w = await workspaceWithStatements();
   w.write('rules', 'alpha\n');
@@ -99,7 +109,10 @@ test('admit add of a key that has the role already appends nothing; with another
     statement: { issuedAt: 1_700_000_000 },
   });
   expect(sizeOf(w)).toBe(1);
-  expect(await w.run(['admit', 'add', 'vendor.vkey', '--role', 'reviewer', ...LOG])).toMatchObject({ status: 0 });
+  expect(await w.run(['admit', 'add', 'vendor.vkey', '--role', 'reviewer', ...LOG])).toMatchObject({
+    status: 0,
+    stderr: `vitrine: ${idOf(VENDOR_KEY)} was vendor\n`,
+  });
   expect((await w.run(['admit', 'list', ...LOG])).stdout).toMatch(
     /\nreviewer {2}acme\.example\+\S+ {2}since leaf 1\n$/,
   );

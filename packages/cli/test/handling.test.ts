@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
@@ -58,6 +59,27 @@ test('an opening is never overwritten, and none is left behind where nothing was
   const wrong = ['handling', 'report.txt', '--category', 'c', '--site', 's', ...backwards, '--opening', 'o', ...VENDOR];
   expect(await refusedRun(w, wrong)).toEqual(expect.objectContaining(refused('usage', 2)));
   expect(w.files().filter((name) => !name.startsWith('log'))).toEqual(before);
+});
+
+test('an opening is not lost under the request', async () => {
+  const w = await workspaceWithDocument();
+  const offline = ['--offline', '--origin', 'example.com/log', '--key', 'vendor.key', '--force', '--out'];
+  for (const more of [['report.txt.opening'], ['o', '--opening', './o']]) {
+    expect(await refusedRun(w, [...HANDLING, ...offline, ...more])).toEqual(
+      expect.objectContaining(refused('usage', 2)),
+    );
+  }
+  expect(w.files()).not.toContain('o');
+});
+
+test('a document is a file that is still there when it is to be disclosed', async () => {
+  const w = await workspaceWithDocument();
+  execFileSync('mkfifo', [w.path('pipe')]);
+  const what = ['--category', 'c', '--site', 's', '--from', '2030-01-01', '--to', '2030-04-01'];
+  for (const document of ['pipe', 'log']) {
+    const result = await refusedRun(w, ['handling', document, ...what, ...VENDOR]);
+    expect(result).toEqual(expect.objectContaining(refused('file-type', 3)));
+  }
 });
 
 test('an opening is removed if nothing can have been logged, and kept if something can', async () => {

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatManifest } from '../src/manifest.ts';
-import { parseManifest } from '../src/parse-manifest.ts';
+import { formatManifest, parseManifest } from '../src/manifest.ts';
 
 const HASH = 'ab'.repeat(32);
 const parse = (text: string): ReturnType<typeof parseManifest> => parseManifest(Buffer.from(text), 'list');

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { parseAs } from './support/json-schema.ts';
 import { changeProof, done, proofIn, VENDOR, verifyHere, workspaceWithSource, write } from './support/releases.ts';
 import { refusedRun, VENDOR_KEY } from './support/statement-workspace.ts';
-import { fixedKey, type Workspace } from './support/workspace.ts';
+import { fixedKey, type Workspace, workspace } from './support/workspace.ts';
 
 const LOG = ['--log', 'log'];
 
@@ -218,9 +218,48 @@ test('the bytes of a statement are verified with its signature too', async () =>
   await done(w, ['prove', 'inclusion', '1', '--out', 'source.cose.tlog-proof', ...LOG]);
   const { stdout } = await verifyHere(w, 'source.cose', '--raw', '--signer', 'vendor.vkey');
   expect(stdout).toMatch(
-    /^verified {3}\S*source\.cose is in the log\nsignature {2}verified with the key acme\.example/,
+    /^verified {3}\S*source\.cose is in the log\nentry {6}\d+ bytes\nsignature {2}verified with the key acme\.example/,
   );
+  const itself = await verifyHere(w, 'source.cose', '--signer', 'vendor.vkey');
+  expect(itself.stdout).toMatch(/^verified .*\nentry {6}the statement itself\nsignature {2}verified with the key acme/);
   expect(await verifyHere(w, 'source.cose', '--raw', '--signer', 'other.vkey')).toEqual(refused('statement-key'));
   const json = await verifyHere(w, 'source.cose', '--raw', '--json');
   expect(parseAs('verify', json.stdout)).toMatchObject({ verified: 'inclusion', signer: null });
+});
+
+test('a statement file is itself the entry, unless its name says that its checksum line is', async () => {
+  const w = await workspaceWithSource();
+  w.write('source.cose', (await w.run(['show', '1', '--bytes', ...LOG])).stdoutBytes);
+  await done(w, ['prove', 'inclusion', 'source.cose', '--out', 'source.cose.tlog-proof', ...LOG]);
+  expect(await verifyHere(w, 'source.cose')).toMatchObject({ status: 0 });
+  const named = await verifyHere(w, 'source.cose', '--name', 'source.cose');
+  expect(named).toEqual(refused('proof-mismatch'));
+
+  const raw = workspace();
+  raw.write('policy', (await done(raw, ['init', '--raw', 'log', '--origin', 'example.com/other'])).stdout);
+  raw.write('source.cose', w.read('source.cose'));
+  await done(raw, ['add', 'source.cose', ...LOG]);
+  const prove = ['prove', 'inclusion', 'source.cose', '--out', 'source.cose.tlog-proof', ...LOG];
+  expect(await raw.run(prove)).toMatchObject({
+    status: 1,
+    stderr:
+      'vitrine: entry-missing: source.cose is not in the log example.com/other: it is a statement, and so itself the entry; ' +
+      'was its checksum line added (--name)?\n',
+  });
+  await done(raw, [...prove, '--name', 'source.cose']);
+  const wrong = await verifyHere(raw, 'source.cose');
+  expect(wrong).toEqual(refused('proof-mismatch'));
+  expect(wrong.stderr).toContain('a statement is itself the entry; if its checksum line was added, give its name');
+  expect(await verifyHere(raw, 'source.cose', '--name', 'source.cose')).toMatchObject({ status: 0 });
+});
+
+test('--signer is refused for an entry that nobody signed', async () => {
+  const w = workspace();
+  w.write('policy', (await done(w, ['init', '--raw', 'other', '--origin', 'example.com/other'])).stdout);
+  w.write('vendor.vkey', formatVkey(VENDOR_KEY.vkey));
+  w.write('notes', 'nobody signed this');
+  await done(w, ['add', '--raw', 'notes', '--log', 'other']);
+  await done(w, ['prove', 'inclusion', '0', '--out', 'notes.tlog-proof', '--log', 'other']);
+  expect((await verifyHere(w, 'notes', '--raw')).status).toBe(0);
+  expect(await verifyHere(w, 'notes', '--raw', '--signer', 'vendor.vkey')).toEqual(refused('statement-proof-mismatch'));
 });

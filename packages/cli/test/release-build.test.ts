@@ -158,4 +158,7 @@ test('release build logs nothing where the log refuses it, and says so by name',
     status: 1,
     stderr: expect.stringMatching(/^vitrine: admission-subject: /),
   });
+  // What else it has to say comes only once something was logged.
+  const stranger = BUILD.map((arg) => (arg === 'vendor.key' ? 'other.key' : arg));
+  expect((await refusedRun(w, [...stranger, 'a'])).stderr).toMatch(/^vitrine: admission-key: [^\n]*\n$/);
 });

@@ -78,6 +78,21 @@ test('a sequence that does not grow is refused before anything is signed', async
   expect(await payloadOf(w, [...RULES, 'rules', '--next', ...LOG])).toMatchObject({ sequence: 13 });
 });
 
+test('who reads the records otherwise than before is told, and a delta is from an earlier release', async () => {
+  const w = await workspaceWithStatements();
+  w.write('rules', '# comment\nalpha\n');
+  await w.run([...RULES, 'rules', '--next', '--comment', '#', ...LOG]);
+  const note =
+    'vitrine: the records of the release before this one were read as lines, without those that begin with #\n';
+  expect((await w.run([...RULES, 'rules', '--next', ...LOG])).stderr).toContain(note);
+  expect((await w.run([...RULES, 'rules', '--next', ...LOG])).stderr).not.toContain('the release before this one');
+  const delta = [...RULES, 'rules', '--next', '--delta', 'rules', '--from'];
+  expect(await refusedRun(w, [...delta, '4', ...LOG])).toMatchObject({
+    status: 2,
+    stderr: 'vitrine: usage: --from 4 is not below the sequence, 4\n',
+  });
+});
+
 test('each vendor has a stream of its own', async () => {
   const w = await workspaceWithStatements();
   w.write('rules', 'alpha\n');

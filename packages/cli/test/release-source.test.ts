@@ -158,6 +158,20 @@ test('release source refuses what it cannot log, before anything is read or writ
   expect(w.files('src')).toEqual(['build.sh', 'lib/a.c', 'link', 'main.c']);
 });
 
+test('the secret of a tree is not written into it, nor lost under the request', async () => {
+  const w = await workspaceWithSource();
+  symlinkSync('src/lib', w.path('way'));
+  const confidential = [...SOURCE, 'src', '--revision', 'r', '--confidential', '--secret'];
+  for (const secret of ['src/..secret', 'way/secret', 'src/lib/../secret']) {
+    const { stderr } = await refusedRun(w, [...confidential, secret]);
+    expect(stderr).toBe(`vitrine: usage: --secret ${secret} is in src, which is released: put it elsewhere\n`);
+  }
+  const { stderr } = await refusedRun(w, [...confidential, 'k', '--offline', '--out', './k', '--force']);
+  expect(stderr).toBe('vitrine: usage: --out and --secret are both k\n');
+  expect(w.files()).not.toContain('k');
+  expect(await w.run([...confidential, '..secret'])).toMatchObject({ status: 0 });
+});
+
 test('a tree with what it cannot represent is refused, and no secret is left', async () => {
   const w = await workspaceWithSource();
   execFileSync('mkfifo', [w.path('src', 'pipe')]);

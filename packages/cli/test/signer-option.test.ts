@@ -40,6 +40,16 @@ test('a key file signs, the one that is named before that of VITRINE_KEY', async
   expect(await signedBy(['--key', two], { env: { VITRINE_KEY: one } })).toEqual(OTHER_KEY.vkey);
 });
 
+test('a public key in place of the private one is told apart', async () => {
+  const w = workspace();
+  const path = w.write('vendor.vkey', `# the vendor\n${VKEY}\n`);
+  expect(await failure(['--key', path])).toEqual({
+    code: 'key-malformed',
+    message: `${path} holds a public key (vkey): name the file of the private key`,
+    exitStatus: 2,
+  });
+});
+
 test('a key file with a passphrase signs with the passphrase, from a file or typed', async () => {
   const w = workspace();
   const args = ['--key', w.write('key', await formatKeyFile(KEY, 'secret'))];
@@ -165,13 +175,17 @@ test('what is no vkey is refused, and a private key is not shown', async () => {
     secret,
     secret.slice(0, -1),
     secret.replace(/\+[0-9a-f]{8}\+/, '+'),
-    w.write('secret', secret),
+    w.write('secret', `${secret}\n`),
     w.write('empty', '# nothing\n'),
     w.write('binary', Buffer.of(0xff)),
   ]) {
     const error = await failure(['--vkey', vkey, '--signer-command', 'true']);
     expect(error, vkey).toMatchObject({ code: 'key-malformed', exitStatus: 2 });
     expect(error.message).not.toContain(secret.slice(-20, -4));
+  }
+  for (const file of [w.path('secret'), w.write('encrypted', '-----BEGIN AGE ENCRYPTED FILE-----\n')]) {
+    const error = await failure(['--vkey', file, '--signer-command', 'true']);
+    expect(error.message).toContain('holds a private key: name the public one, which vitrine key show prints');
   }
   expect(await failure(['--vkey', 'absent', '--signer-command', 'true'])).toMatchObject({ code: 'file-missing' });
   expect(await failure(['--vkey', formatVkey(WITNESS_KEY.vkey), '--signer-command', 'true'])).toMatchObject({

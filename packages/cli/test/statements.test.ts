@@ -1,12 +1,18 @@
-import { formatBase64, leafHash } from '@vitrine/core';
+import { formatBase64, leafHash, type PrivateKey } from '@vitrine/core';
 import { type Payload, parseStatement, signStatement } from '@vitrine/signer';
 import { privateKeySigner } from '@vitrine/signer/node';
 import { expect, test } from 'vitest';
 import { statementJson, statementLine, statementRows } from '../src/statement-view.ts';
 import { aligned } from '../src/text.ts';
 import { parseAs, parseLinesAs } from './support/json-schema.ts';
-import { OTHER_KEY, refusedRun, VENDOR_KEY, workspaceWithStatements } from './support/statement-workspace.ts';
-import type { Workspace } from './support/workspace.ts';
+import {
+  OTHER_KEY,
+  REVIEWER_KEY,
+  refusedRun,
+  VENDOR_KEY,
+  workspaceWithStatements,
+} from './support/statement-workspace.ts';
+import { LOG_KEY, type Workspace } from './support/workspace.ts';
 
 const LOG = ['--log', 'log'];
 
@@ -111,6 +117,7 @@ test('show of a statement by a key that the log never admitted says that it was 
   const options = { signer: privateKeySigner(OTHER_KEY), audience: 'example.com/log', issuedAt: 1_700_000_000 };
   const entry = await signStatement({ type: 'withdrawal', subject: new Uint8Array(32), reason: 'none' }, options);
   w.write('other.cose', entry);
+  expect((await w.run(['show', 'other.cose', ...LOG])).stdout).toMatch(/^index {6}not in the log example\.com\/log\n/);
   expect((await w.run(['show', 'other.cose', ...LOG])).stdout).toMatch(
     /\nsignature {2}not checked: the log has admitted no key other\.example\+[0-9a-f]{8}\n$/,
   );
@@ -120,6 +127,30 @@ test('show of a statement by a key that the log never admitted says that it was 
   expect(await refusedRun(w, ['show', 'forged.cose', ...LOG])).toMatchObject({
     status: 1,
     stderr: expect.stringMatching(/^vitrine: statement-signature: /),
+  });
+});
+
+test('show says when the key that signed a statement may not sign that type', async () => {
+  const w = await workspaceWithStatements();
+  const payload = { type: 'withdrawal', subject: new Uint8Array(32), reason: 'none' } as const;
+  const shownFor = async (key: PrivateKey): Promise<string> => {
+    const options = { signer: privateKeySigner(key), audience: 'example.com/log', issuedAt: 1 };
+    w.write('x.cose', await signStatement(payload, options));
+    return (await w.run(['show', 'x.cose', ...LOG])).stdout;
+  };
+  const stray = "; but a statement of type withdrawal is the vendor's to sign\n";
+  expect(await shownFor(REVIEWER_KEY)).toContain(`with a key that the log admitted as reviewer${stray}`);
+  expect(await shownFor(LOG_KEY)).toContain(`verified, with the log's own key${stray}`);
+  expect(await shownFor(VENDOR_KEY)).toContain('with a key that the log admitted as vendor\n');
+});
+
+test('whoever asks a log of statements for a file is told to name a statement', async () => {
+  const w = await workspaceWithReleases();
+  expect(await refusedRun(w, ['prove', 'inclusion', 'rules', ...LOG])).toMatchObject({
+    status: 1,
+    stderr:
+      'vitrine: entry-missing: rules is not in the log example.com/log: this log has statements: name one by its index, ' +
+      'which vitrine ls prints\n',
   });
 });
 
@@ -137,7 +168,7 @@ test('show refuses what is not there, or is no leaf', async () => {
       ['nothing', ...LOG],
       'file-missing: nothing: no such file or directory; a leaf is named by its index, its leaf hash',
     ],
-    [['rules', ...LOG], 'statement-malformed: rules: '],
+    [['rules', ...LOG], 'statement-malformed: rules is no statement file\n'],
   ] as const) {
     const { stdout, stderr } = await w.run(['show', ...args]);
     expect(stdout).toBe('');

@@ -10,11 +10,18 @@ test.each([
   ['2030-12-31', 1_924_905_600],
   ['2030-12-31T00:00:00Z', 1_924_905_600],
   ['2030-12-31T01:00:00+01:00', 1_924_905_600],
-  ['1970-01-01', 0],
   ['2024-02-29', 1_709_164_800],
 ])('%s is a time', (text, seconds) => {
   expect(time(text)).toBe(seconds);
   expect(expiry(text)).toBe(seconds);
+});
+
+test.each([
+  ['1970-01-01', 0],
+  ['2023-11-14T22:13:20Z', NOW],
+])('%s is a time, and nothing expires then any more', (text, seconds) => {
+  expect(time(text)).toBe(seconds);
+  expect(() => expiry(text)).toThrow(`--expires ${text} has passed already`);
 });
 
 test.each([

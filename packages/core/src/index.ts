@@ -52,7 +52,7 @@ export {
   verifyTlogProof,
 } from './note/tlog-proof.ts';
 export { type VerifiedCheckpoint, verifyCheckpoint, type WitnessCosignature } from './note/verify-checkpoint.ts';
-export { formatKeyId, formatVkey, parseVkey, type VerifierKey } from './note/vkey.ts';
+export { formatKeyId, formatVkey, parseVkey, type VerifierKey, verifierKey } from './note/vkey.ts';
 export { EMPTY_PREFIX_ROOT } from './prefix/prefix-hash.ts';
 export {
   type Absence,

@@ -1,4 +1,5 @@
 export { admittedKeys, type KeyList } from './admission/key-list.ts';
+export { signingRole } from './admission/signing-role.ts';
 export { newestDatabase, statementAdmission } from './admission/statement-admission.ts';
 export type { LoggedStatement } from './admission/statement-reader.ts';
 export { compareText } from './compare-bytes.ts';
@@ -14,6 +15,7 @@ export {
   type SourceFileProof,
   type StatementProof,
 } from './proof/statement-proof.ts';
+export { isRecord } from './record-set/record-lines.ts';
 export { type RecordClaim, recordKey, verifyRecord } from './record-set/record-proof.ts';
 export { type FileProof, verifyFileProof } from './source-tree/file-proof.ts';
 export { pathSalt, TREE_SECRET_SIZE } from './source-tree/path-salt.ts';

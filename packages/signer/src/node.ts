@@ -24,6 +24,7 @@ export type { StatementSigner } from './keys/statement-signer.ts';
 export { readRecords } from './record-set/read-records.ts';
 export { MAX_RECORD_SIZE } from './record-set/record-lines.ts';
 export { RecordSet } from './record-set/record-set.ts';
+export { MAX_SOURCE_FILES } from './source-tree/listing.ts';
 export { readDirectoryTree } from './source-tree/read-directory.ts';
 export { GitSourceTree, isGitRevision, type ReadGitOptions, readGitTree } from './source-tree/read-git.ts';
 export type { ReadTreeOptions, SourceProgress } from './source-tree/read-options.ts';

@@ -86,24 +86,26 @@ async function add(context: Context, text: string, options: AddOptions): Promise
     throw new CoreError('key-type', `statements are signed with keys of type ed25519, and ${text} is of another`);
   }
   const wanted = { role: options.role, vkey: formatVkey(key) };
+  const before = await findAdmitted(context, wanted.vkey, options);
   // A second statement would say nothing new.
-  const before = await findAdmitted(context, wanted, options);
-  if (before !== undefined) return printLogged(context, before, options);
+  if (before?.role === wanted.role) return printLogged(context, before.logged, options);
   await change(context, { type: 'admission', add: [wanted] }, options);
+  if (before !== undefined && !options.json) context.output.note(`${keyLabel(key)} was ${before.role}`);
 }
 
-/** The statement that gave a key the role that it has, if it has that one. */
+/** The role that a key has, and the statement that gave it. */
 async function findAdmitted(
   context: Context,
-  wanted: { readonly role: Role; readonly vkey: string },
+  vkey: string,
   options: Options,
-): Promise<LoggedStatement | undefined> {
+): Promise<{ readonly role: Role; readonly logged: LoggedStatement } | undefined> {
   await using log = await openLog(await logDirectory(context, options));
   const { admitted } = await admittedKeys(log);
-  const found = admitted.find(({ role, vkey }) => role === wanted.role && vkey === wanted.vkey);
+  const found = admitted.find((key) => key.vkey === vkey);
   if (found === undefined) return undefined;
-  const entry = await log.entry(found.since);
-  return { index: found.since, leafHash: leafHash(entry), known: true, statement: parseStatement(entry) };
+  const { role, since } = found;
+  const entry = await log.entry(since);
+  return { role, logged: { index: since, leafHash: leafHash(entry), known: true, statement: parseStatement(entry) } };
 }
 
 async function remove(context: Context, text: string, options: Options): Promise<void> {
@@ -128,6 +130,9 @@ async function change(context: Context, payload: AdmissionPayload, options: Opti
 async function list(context: Context, options: Options): Promise<void> {
   const { output } = context;
   await using log = await openLog(await logDirectory(context, options));
+  if (log.description.kind !== 'statements') {
+    throw new CoreError('log-admission', `the log ${log.origin} takes arbitrary entries, of nobody in particular`);
+  }
   for (const { role, vkey, since } of (await admittedKeys(log)).admitted) {
     const { keyName, keyId } = parseVkey(vkey);
     if (options.json) await output.json({ role, keyName, keyId: formatKeyId(keyId), vkey, since });

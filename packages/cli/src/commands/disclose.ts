@@ -1,10 +1,11 @@
 import { SignerError, verifyDocument } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { readDocument, readOpening } from '../document.ts';
+import { readDocument } from '../document.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { logDirectory, withLogOption } from '../log-option.ts';
 import { withOutOptions } from '../result-file.ts';
+import { readSecret } from '../secret-file.ts';
 import { deliverStatementProof, type StatementProofOptions } from '../statement-proof-file.ts';
 import { resolveSubject } from '../subject.ts';
 
@@ -36,7 +37,7 @@ export function registerDisclose(program: Command, context: Context): void {
 async function disclose(context: Context, leaf: string, path: string, options: Options): Promise<void> {
   await logDirectory(context, options);
   const subject = await resolveSubject(context, leaf, options, { types: ['handling'] });
-  const key = await readOpening(options.opening ?? `${path}.opening`);
+  const key = await readSecret(options.opening ?? `${path}.opening`, 'the opening of a commitment');
   const document = await readDocument(path);
   try {
     verifyDocument({ payload: subject.statement.payload, key, document });

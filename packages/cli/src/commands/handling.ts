@@ -2,10 +2,11 @@ import { lstat, rm } from 'node:fs/promises';
 import { commitTo, type HandlingPayload } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { newOpening, readDocument, writeOpening } from '../document.ts';
+import { readDocument } from '../document.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError, describeFailure } from '../errors.ts';
-import { checkIssueOptions, type IssueOptions, issue, withIssueOptions } from '../issue.ts';
+import { checkIssueOptions, checkNotOut, type IssueOptions, issue, withIssueOptions } from '../issue.ts';
+import { SECRET_SIZE, writeSecret } from '../secret-file.ts';
 import { timeArgument } from '../time.ts';
 
 interface Options extends IssueOptions {
@@ -60,6 +61,7 @@ async function handling(context: Context, path: string, options: Options): Promi
   const { category, site, from, to, json } = options;
   const opening = options.opening ?? `${path}.opening`;
   await checkIssueOptions(context, options);
+  checkNotOut(options, opening, 'the opening');
   const common = { type: 'handling', category, site, period: { from, to } } as const;
   checkDraft({ ...common, commitment: ANY_HASH });
   if (await lstat(opening).catch(() => undefined)) {
@@ -67,14 +69,14 @@ async function handling(context: Context, path: string, options: Options): Promi
     throw new CliError('file-exists', message);
   }
   const document = await readDocument(path);
-  const key = newOpening(context.random);
+  const key = context.random(SECRET_SIZE);
   let isWritten = false;
   try {
     await issue(
       context,
       async (): Promise<HandlingPayload> => {
         // Before the statement is logged: without it, that would be of no use.
-        await writeOpening(opening, key);
+        await writeSecret(opening, key);
         isWritten = true;
         return { ...common, commitment: commitTo(document, key) };
       },

@@ -1,3 +1,4 @@
+import { SignerError } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { databaseFiles } from '../database-files.ts';
@@ -5,7 +6,7 @@ import { CliError } from '../errors.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { logDirectory, withLogOption } from '../log-option.ts';
 import { readLoggedRecords } from '../logged-records.ts';
-import { readRecord } from '../record-option.ts';
+import { emptyAbsence, readRecord } from '../record-option.ts';
 import { withOutOptions } from '../result-file.ts';
 import { deliverStatementProof, type StatementProofOptions } from '../statement-proof-file.ts';
 import { resolveSubject } from '../subject.ts';
@@ -50,6 +51,8 @@ async function proveRecord(context: Context, text: string | undefined, options: 
   }
   const records = await readLoggedRecords(context, database, logged, { json });
   const present = records.has(record);
+  const reason = present ? undefined : emptyAbsence(record, logged.format);
+  if (reason !== undefined) throw new SignerError('records-malformed', reason);
   const extra = { type: 'record', statement: subject.entry, present, proof: records.prove(record) } as const;
   const what = `the record is ${present ? 'present' : 'absent'}`;
   await deliverStatementProof(context, subject, { extra, json: { present }, what }, options);

@@ -10,7 +10,7 @@ import type { Log } from '@vitrine/core/log';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
+import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { parseLeafHash } from '../leaf-reference.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
@@ -48,7 +48,8 @@ export function registerProve(program: Command, context: Context): void {
     .summary('prove that an entry is in the log')
     .description(
       'Write a proof that an entry is in the log, as a C2SP tlog-proof: it holds the signed checkpoint, and is verified ' +
-        'without the log. The entry is named by its index, by its leaf hash (hex or base64), or by the file that was added.',
+        'without the log. The entry is named by its index, by its leaf hash (hex or base64), or by the file that was added. ' +
+        'A statement file is itself the entry; if its checksum line was added, give its name with --name.',
     )
     .argument('<entry>', 'index, leaf hash or file (./12 is a file, 12 an index)')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
@@ -93,7 +94,7 @@ async function proveInclusion(context: Context, what: string, options: Inclusion
   const reference = await resolveEntry(context, what, options);
   await using log = await openLog(directory);
   const checkpoint = chooseCheckpoint(log, options);
-  const index = await indexOf(log, reference, what, options);
+  const index = await indexOf(log, reference, what);
   checkCovered(log, index, checkpoint);
   const { proof, leafHash } = await log.proveInclusion(index, checkpoint.size);
   const bytes = formatTlogProof({ index, proof, checkpoint: checkpoint.note });
@@ -118,23 +119,33 @@ async function proveConsistency(
   await deliver(context, bytes, { log, checkpoint, options, json, what: `growth from ${oldSize}` });
 }
 
-/** The index or the leaf hash that the user named. */
-async function resolveEntry(context: Context, what: string, options: InclusionOptions): Promise<number | Uint8Array> {
-  if (options.raw || options.name !== undefined) return hashLeaf(await fileEntry(what, options, context.signal));
-  if (/^[0-9]+$/.test(what)) return parseDecimal(what, 'the index');
-  return parseLeafHash(what) ?? hashLeaf(await fileEntry(what, options, context.signal));
+/** The index, the leaf hash or the file that the user named. */
+async function resolveEntry(
+  context: Context,
+  what: string,
+  options: InclusionOptions,
+): Promise<number | Uint8Array | FileEntry> {
+  if (!options.raw && options.name === undefined) {
+    if (/^[0-9]+$/.test(what)) return parseDecimal(what, 'the index');
+    const leafHash = parseLeafHash(what);
+    if (leafHash !== undefined) return leafHash;
+  }
+  return fileEntry(what, options, context.signal);
 }
 
-async function indexOf(
-  log: Log,
-  reference: number | Uint8Array,
-  what: string,
-  options: FileEntryOptions,
-): Promise<number> {
+const STATEMENTS_HINT = ': this log has statements: name one by its index, which vitrine ls prints';
+
+const HINTS: Readonly<Record<FileEntry['kind'], string>> = {
+  'sum-line': ': was it changed, renamed (--name) or added by its bytes (--raw)?',
+  raw: '',
+  statement: ': it is a statement, and so itself the entry; was its checksum line added (--name)?',
+};
+
+async function indexOf(log: Log, reference: number | Uint8Array | FileEntry, what: string): Promise<number> {
   if (typeof reference === 'number') return reference;
-  const index = await log.indexOf(reference);
+  const isHash = reference instanceof Uint8Array;
+  const index = await log.indexOf(isHash ? reference : hashLeaf(reference.entry));
   if (index !== undefined) return index;
-  const isHash = !options.raw && options.name === undefined && parseLeafHash(what) !== undefined;
-  const hint = isHash || options.raw ? '' : ': was it changed, renamed (--name) or added by its bytes (--raw)?';
+  const hint = isHash ? '' : log.description.kind === 'raw' ? HINTS[reference.kind] : STATEMENTS_HINT;
   throw new CliError('entry-missing', `${what} is not in the log ${log.origin}${hint}`);
 }

@@ -4,9 +4,9 @@ import type { Context } from '../context.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError } from '../errors.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
-import { type IssueOptions, issue, withIssueOptions } from '../issue.ts';
+import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
-import { checkNames, checkReleasedNames, releasedFiles } from '../manifest.ts';
+import { checkNames, checkReleasedNames, releasedFiles } from '../released-files.ts';
 
 interface Options extends IssueOptions {
   readonly product: string;
@@ -63,6 +63,7 @@ function collectAttached(text: string, before: readonly AttachedFile[] = []): At
 
 async function releaseBuild(context: Context, paths: readonly string[], options: Options): Promise<void> {
   const { product, version, channel, platform, toolchain, manifest, attach = [] } = options;
+  checkNotOut(options, manifest, '--manifest');
   const files = await Promise.all(paths.map(inputFile));
   checkReleasedNames(
     files.map(({ name }) => name),
@@ -81,10 +82,8 @@ async function releaseBuild(context: Context, paths: readonly string[], options:
   checkDraft({ ...common, manifest: { name: 'manifest', size: 0, sha256: ANY_HASH } });
   const source = options.source === undefined ? undefined : await sourceOf(context, options.source, options);
 
-  const describe = async (): Promise<BuildPayload> => {
-    if (source === undefined && !options.json) {
-      context.output.note('without --source nobody learns which source this was built from');
-    }
+  const describe = async ({ note }: Issuer): Promise<BuildPayload> => {
+    if (source === undefined) note('without --source nobody learns which source this was built from');
     const hashed = await hashFiles(context, [...files, ...attached], options);
     const artifacts = hashed.slice(0, files.length);
     const attachments = describeAttached(attached, hashed.slice(files.length));

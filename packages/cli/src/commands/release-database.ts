@@ -1,4 +1,11 @@
-import { type Artifact, type DatabasePayload, newestDatabase, SignerError, type Statement } from '@vitrine/signer';
+import {
+  type Artifact,
+  type DatabasePayload,
+  newestDatabase,
+  type RecordFormat,
+  SignerError,
+  type Statement,
+} from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import {
@@ -13,11 +20,12 @@ import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError } from '../errors.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
 import { hex } from '../hex.ts';
-import { type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
+import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
 import { hasLog, logDirectory, openLog } from '../log-option.ts';
-import { checkOutside, checkReleasedNames, releasedFiles } from '../manifest.ts';
 import { decimalArgument } from '../numbers.ts';
+import { checkOutside, checkReleasedNames, releasedFiles } from '../released-files.ts';
+import { formatText } from '../statement-view.ts';
 import { count } from '../text.ts';
 import { expiryArgument } from '../time.ts';
 
@@ -87,12 +95,13 @@ async function releaseDatabase(context: Context, path: string, options: Options)
   if (options.previous !== undefined && !options.offline) {
     throw new CliError('usage', '--previous goes with --offline: the log knows which release is the last');
   }
+  checkNotOut(options, manifest, '--manifest');
   const database = await databaseFiles(path);
   checkReleasedNames(
     database.files.map((file) => file.name),
     manifest,
   );
-  if (manifest !== undefined && database.isDirectory) checkOutside(path, manifest, '--manifest');
+  if (manifest !== undefined && database.isDirectory) await checkOutside(path, manifest, '--manifest');
   const format = recordFormat(database, options);
   const any: Artifact = { name: 'any', size: 0, sha256: ANY_HASH };
   checkDraft({
@@ -108,9 +117,16 @@ async function releaseDatabase(context: Context, path: string, options: Options)
   const describe = async (issuer: Issuer): Promise<DatabasePayload> => {
     const previous = await findPrevious(context, issuer, options);
     const number = sequenceAfter(previous, options);
+    if (from !== undefined && from >= number) {
+      throw new CliError('usage', `--from ${from} is not below the sequence, ${number}`);
+    }
+    const { format: before } = previous;
+    if (format !== undefined && before !== undefined && formatText(format) !== formatText(before)) {
+      issuer.note(`the records of the release before this one were read as ${formatText(before)}`);
+    }
     const { artifacts, deltaArtifact } = await hashAll(context, database, options);
     const records = format && (await countRecords(context, database, { format, json: options.json }));
-    if (records !== undefined && !options.json) context.output.note(recordsText(records));
+    if (records !== undefined) issuer.note(recordsText(records));
     return {
       type: 'database',
       name,
@@ -130,23 +146,26 @@ interface Previous {
   readonly leafHash?: Uint8Array;
   /** 0 if there is none: the new one is the first. */
   readonly sequence?: number;
+  /** How its records were read. */
+  readonly format?: RecordFormat | undefined;
 }
 
 /** The last release of the database: in the log, or as `--previous` names it. */
 async function findPrevious(context: Context, issuer: Issuer, options: Options): Promise<Previous> {
-  const { previous, offline, name, json } = options;
+  const { previous, offline, name } = options;
   if (previous !== undefined) {
     const { leafHash, entry, statement } = await resolveLeaf(context, previous, options);
     return entry === undefined ? { leafHash } : { leafHash, sequence: sequenceOf(statement, issuer, options) };
   }
   if (offline && !hasLog(context, options)) {
-    if (!json) context.output.note('without the log, or --previous, the release before this one is not named');
+    issuer.note('without the log, or --previous, the release before this one is not named');
     return {};
   }
   await using log = await openLog(await logDirectory(context, options));
   const last = await newestDatabase(log, issuer.keyName, name);
   if (last === undefined) return { sequence: 0 };
-  return { leafHash: last.leafHash, sequence: last.statement.payload.sequence };
+  const { sequence, records } = last.statement.payload;
+  return { leafHash: last.leafHash, sequence, format: records?.format };
 }
 
 /** @throws CliError `usage` if the statement is not a release of this database */

@@ -3,12 +3,11 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError } from '../errors.ts';
-import { hex } from '../hex.ts';
-import { type IssueOptions, issue, withIssueOptions } from '../issue.ts';
-import { checkOutside } from '../manifest.ts';
+import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
+import { treeText } from '../logged-source.ts';
+import { checkOutside } from '../released-files.ts';
+import { readSecret, SECRET_SIZE, writeSecret } from '../secret-file.ts';
 import { readSource, resolveSource, type SourceArgument } from '../source-argument.ts';
-import { count } from '../text.ts';
-import { newTreeSecret, readTreeSecret, writeTreeSecret } from '../tree-secret.ts';
 
 interface Options extends IssueOptions {
   readonly product: string;
@@ -33,7 +32,10 @@ export function registerReleaseSource(release: Command, context: Context): void 
       .argument('<source>', 'a directory, or a revision of the git repository in the current directory')
       .requiredOption('--product <name>', 'the product: letters, digits, dots, underscores and hyphens')
       .requiredOption('--version <version>', 'its version, for people')
-      .option('--revision <revision>', 'the revision in your version control; of a git revision, its commit')
+      .option(
+        '--revision <revision>',
+        'the revision in your version control: needed for a directory; of a git revision, its commit',
+      )
       .option('--toolchain <text>', 'what it is built with')
       .option('--repo <dir>', 'the git repository that <source> is a revision of')
       .option('--confidential', 'salt each line of the tree, so that files can be disclosed one by one')
@@ -56,12 +58,13 @@ async function releaseSource(context: Context, source: string, options: Options)
     throw new CliError('usage', 'name the file for the secret of a confidential tree with --secret');
   }
   if (!confidential && secret !== undefined) throw new CliError('usage', '--secret goes with --confidential');
+  checkNotOut(options, secret, '--secret');
   const argument = await resolveSource(source, repo);
   checkRevision(argument, source, revision);
-  if (secret !== undefined && argument.kind === 'directory') checkOutside(argument.path, secret, '--secret');
+  if (secret !== undefined && argument.kind === 'directory') await checkOutside(argument.path, secret, '--secret');
   const common = { type: 'source', product, version, ...(toolchain !== undefined && { toolchain }) } as const;
   checkDraft({ ...common, revision: revision ?? 'commit', tree: { root: ANY_HASH, files: 1, size: 0 } });
-  await issue(context, () => describeSource(context, argument, common, options), options);
+  await issue(context, (issuer) => describeSource(context, issuer, { source: argument, common }, options), options);
 }
 
 function checkRevision({ kind }: SourceArgument, source: string, revision: string | undefined): void {
@@ -76,31 +79,36 @@ function checkRevision({ kind }: SourceArgument, source: string, revision: strin
   }
 }
 
+/** What is known of the statement before the tree is read. */
+interface Described {
+  readonly source: SourceArgument;
+  readonly common: Pick<SourcePayload, 'type' | 'product' | 'version' | 'toolchain'>;
+}
+
 async function describeSource(
   context: Context,
-  source: SourceArgument,
-  common: Pick<SourcePayload, 'type' | 'product' | 'version' | 'toolchain'>,
+  issuer: Issuer,
+  { source, common }: Described,
   options: Options,
 ): Promise<SourcePayload> {
-  const { output } = context;
   const secret = options.confidential ? await secretFrom(context, options.secret!) : undefined;
   const { tree, commit } = await readSource(context, source, { secret: secret?.bytes, json: options.json });
   const { summary } = tree;
   // Before the statement is logged: without it, it would be of no use.
-  if (secret?.isNew) await writeTreeSecret(options.secret!, secret.bytes);
-  if (!options.json) {
-    if (secret?.isNew) output.note(`wrote ${options.secret!}: reviewers need it, and nobody else may have it`);
-    const root = hex(summary.root);
-    output.note(`${count(summary.files, 'file')}, ${count(summary.size, 'byte')}, root ${root}`);
+  if (secret?.isNew) await writeSecret(options.secret!, secret.bytes);
+  // At once: it stays, and is used, even if the statement is not logged.
+  if (secret?.isNew && !options.json) {
+    context.output.note(`wrote ${options.secret!}: reviewers need it, and nobody else may have it`);
   }
+  issuer.note(treeText(summary));
   return { ...common, revision: commit ?? options.revision!, tree: summary };
 }
 
 async function secretFrom({ random }: Context, path: string): Promise<{ bytes: Uint8Array; isNew: boolean }> {
   try {
-    return { bytes: await readTreeSecret(path), isNew: false };
+    return { bytes: await readSecret(path, 'the secret of a source tree'), isNew: false };
   } catch (error) {
     if (!(error instanceof CliError) || error.code !== 'file-missing') throw error;
-    return { bytes: newTreeSecret(random), isNew: true };
+    return { bytes: random(SECRET_SIZE), isNew: true };
   }
 }

@@ -2,6 +2,7 @@ import type { ReviewPayload } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
+import { hex } from '../hex.ts';
 import { audienceOf, issue } from '../issue.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { loadNormalizer, type Normalizer } from '../normalizer.ts';
@@ -37,7 +38,7 @@ export function registerReviewRebuild(review: Command, context: Context): void {
     .option('--against <dir>', "the vendor's artifacts: shows which members of zip, tar and gzip files differ")
     .option(
       '--normalize <program>',
-      'with --against: a program that reads an artifact and prints it without what no rebuild can have, a code ' +
+      'with --against: a program that reads an artifact on its input and prints it without what no rebuild can have, a code ' +
         'signature for instance; its SHA-256 is logged',
     );
   withReviewOptions(command, verdictOption('log that the build is rejected, whatever differs', ['rejected']))
@@ -103,7 +104,7 @@ async function judge(
   }
   if (differing > 0) {
     if (json) {
-      const subjectHash = Buffer.from(subject.leafHash).toString('hex');
+      const subjectHash = hex(subject.leafHash);
       await output.json({ subject: subjectHash, artifacts: comparisonJson(comparisons) });
     } else await output.text(comparisonText(comparisons));
     const hint = against === undefined ? '; --against <dir> shows where, with the artifacts of the vendor' : '';

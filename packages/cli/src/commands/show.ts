@@ -1,14 +1,13 @@
 import { formatBase64 } from '@vitrine/core';
-import type { Statement } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
-import { LEAF_ARGUMENT, resolveEntry } from '../leaf-reference.ts';
+import { LEAF_ARGUMENT, type ResolvedStatement, resolveEntry } from '../leaf-reference.ts';
 import { hasLog, type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { type Mentions, mentionsIn, NO_MENTIONS } from '../mentions.ts';
 import { checkSignature, NO_LOG, type SignatureCheck, signatureText } from '../signature-check.ts';
 import { type Row, statementRows } from '../statement-view.ts';
-import { aligned, visible } from '../text.ts';
+import { aligned, printable, visible } from '../text.ts';
 
 interface Options extends LogOption {
   readonly bytes?: boolean;
@@ -44,13 +43,13 @@ async function show(context: Context, reference: string, options: Options): Prom
     const text = visible(entry);
     return await output.text(text.endsWith('\n') ? text : `${text}\n`);
   }
-  const { signature, mentions } = await askLog(context, entry, statement, options);
+  const { signature, mentions, at } = await askLog(context, { ...resolved, statement }, options);
   if (options.json) return await output.json({ ...entryJson(index, entry, statement), signature });
   const rows: Row[] = [
-    ...(index === undefined ? [] : [['index', String(index)] as const]),
+    ...(at === undefined ? [] : [['index', at] as const]),
     ['leaf hash', formatBase64(resolved.leafHash)],
     ...statementRows(statement, mentions),
-    ['signature', signatureText(signature)],
+    ['signature', signatureText(signature, statement)],
   ];
   await output.text(aligned(rows));
 }
@@ -58,12 +57,12 @@ async function show(context: Context, reference: string, options: Options): Prom
 /** What only the log knows of a statement. */
 async function askLog(
   context: Context,
-  entry: Uint8Array,
-  statement: Statement,
+  { entry, leafHash, statement, index }: ResolvedStatement,
   options: LogOption,
-): Promise<{ signature: SignatureCheck; mentions: Mentions }> {
+): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string }> {
   if (!hasLog(context, options)) return { signature: NO_LOG, mentions: NO_MENTIONS };
   await using log = await openLog(await logDirectory(context, options));
   const mentions = await mentionsIn(log, statement);
-  return { signature: await checkSignature(log, entry, statement), mentions };
+  const at = String(index ?? (await log.indexOf(leafHash)) ?? `not in the log ${printable(log.origin)}`);
+  return { signature: await checkSignature(log, entry, statement), mentions, at };
 }

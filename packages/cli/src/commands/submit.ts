@@ -18,7 +18,8 @@ export function registerSubmit(program: Command, context: Context): void {
     .summary('log statements that were signed elsewhere')
     .description(
       'Append statements that were signed with --offline, exactly as they are, all of them or none. Prints the index, the ' +
-        'leaf hash and what each says. One that is in the log already keeps its index.',
+        'leaf hash and what each says. One that is in the log already keeps its index. What a statement speaks of, as a ' +
+        'build of its source, has to be in the log or among the files before it.',
     )
     .argument('<file...>', 'the statement files')
     .option('--json', 'print one JSON object for each statement')

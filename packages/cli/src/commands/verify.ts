@@ -18,7 +18,7 @@ import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
-import { type FileEntryOptions, fileEntry } from '../file-entry.ts';
+import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { readAtMost } from '../files.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
@@ -43,7 +43,8 @@ export function registerVerify(program: Command, context: Context): void {
     .description(
       'Verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
         'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
-        'or, with --consistency, that a log only grew.',
+        'or, with --consistency, that a log only grew. A statement file is itself the entry; if its checksum line was added, ' +
+        'give its name with --name.',
     )
     .argument('[file]', 'the file that was added to the log, is in a logged source, or was committed to')
     .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
@@ -68,6 +69,7 @@ export function registerVerify(program: Command, context: Context): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
+        '  $ vitrine verify build.cose --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify main.c --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify --record "alert tcp any any -> any 445" --proof rule.tlog-proof --policy policy \\\n' +
         '      --signer vendor.vkey\n' +
@@ -106,7 +108,6 @@ async function verifyProof(context: Context, file: string | undefined, options: 
     return verifyStatementProof(context, { file, path, proof, extra: proof.extra, loaded }, options);
   }
   if (file === undefined) throw notOfStatement(path, 'a record');
-  if (options.signer !== undefined && !options.raw) throw notOfStatement(path, 'a signer');
   return verifyFile(context, file, { proof, loaded }, options);
 }
 
@@ -121,6 +122,13 @@ function notOfStatement(path: string, what: string): SignerError {
   return new SignerError('statement-proof-mismatch', `${path} is not about a statement, and shows nothing of ${what}`);
 }
 
+function noStatement(file: string): SignerError {
+  const message =
+    `${file} is no statement, so --signer has nothing to check; of a file in a logged build, verify the statement, which ` +
+    'vitrine show --bytes prints, and compare the SHA-256 in it';
+  return new SignerError('statement-proof-mismatch', message);
+}
+
 async function verifyFile(
   context: Context,
   file: string,
@@ -128,23 +136,30 @@ async function verifyFile(
   options: Options,
 ): Promise<void> {
   const { output } = context;
-  const entry = await fileEntry(file, options, context.signal);
+  const { entry, kind } = await fileEntry(file, options, context.signal);
+  if (options.signer !== undefined && kind === 'sum-line') throw noStatement(file);
   const leafHash = hashLeaf(entry);
-  const verified = explained(options, () => verifyTlogProof({ leafHash, proof, ...loaded }));
+  const verified = explained(kind, options, () => verifyTlogProof({ leafHash, proof, ...loaded }));
 
   const checkpoint = checkpointJson(verified, loaded.policy);
   const found = { index: proof.index, leafHash: formatBase64(leafHash) };
-  const words = options.raw ? await statementIn(entry, checkpoint.origin, file, options) : undefined;
+  const words = kind === 'sum-line' ? undefined : await statementIn(entry, checkpoint.origin, file, options);
   if (options.json) return output.json({ verified: 'inclusion', file, ...words?.json, ...found, ...checkpoint });
   await output.text(
     aligned([
       ['verified', `${printable(file)} is in the log`],
-      ...(words?.rows ?? [['entry', options.raw ? `${entry.length} bytes` : preview(entry, PREVIEW_WIDTH)]]),
+      ['entry', entryText(entry, kind)],
+      ...(words?.rows ?? []),
       ['index', String(proof.index)],
       ['leaf hash', found.leafHash],
       ...checkpointRows(checkpoint),
     ]),
   );
+}
+
+function entryText(entry: Uint8Array, kind: FileEntry['kind']): string {
+  if (kind === 'statement') return 'the statement itself';
+  return kind === 'raw' ? `${entry.length} bytes` : preview(entry, PREVIEW_WIDTH);
 }
 
 /** The words of the statement that an entry is; undefined for any other entry. */
@@ -178,12 +193,17 @@ async function readProof(
 }
 
 /** A file that was renamed has another entry, which is worth a hint. */
-function explained<T>({ raw, name }: FileEntryOptions, act: () => T): T {
+function explained<T>(kind: FileEntry['kind'], { name }: FileEntryOptions, act: () => T): T {
   try {
     return act();
   } catch (error) {
-    if (!(error instanceof ProofError) || error.code !== 'proof-mismatch' || raw || name !== undefined) throw error;
-    const hint = 'if the file was only renamed, give its old name with --name';
+    if (!(error instanceof ProofError) || error.code !== 'proof-mismatch' || kind === 'raw' || name !== undefined) {
+      throw error;
+    }
+    const hint =
+      kind === 'statement'
+        ? 'a statement is itself the entry; if its checksum line was added, give its name with --name'
+        : 'if the file was only renamed, give its old name with --name';
     throw new ProofError(error.code, `this file is not the entry that the proof is of: ${error.message}; ${hint}`, {
       cause: error,
     });

@@ -31,7 +31,7 @@ export function encodeCbor(value: CborValue): Uint8Array {
 
 /**
  * Decodes deterministic CBOR, and nothing else: what {@link encodeCbor} would not have written in exactly these bytes
- * is refused.
+ * is refused, and so is what has more than 65,536 values, keys counted, or more than 16 levels.
  *
  * @param what names the value in the error
  * @throws CoreError `cbor-malformed`

@@ -3,6 +3,9 @@ import { CoreError } from '../error.ts';
 /** Deepest nesting of arrays and maps. */
 const MAX_DEPTH = 16;
 
+// Each takes hundreds of times the memory and time of the one byte that it may be. No entry of a log has more.
+const MAX_VALUES = 65_536;
+
 // Major types. RFC 8949, section 3.1.
 const UNSIGNED = 0;
 const NEGATIVE = 1;
@@ -17,17 +20,19 @@ const FALSE = 20;
 const NULL = 22;
 
 /**
- * Checks that bytes are one well-formed CBOR value of definite lengths, without tags, floats and undefined, before a decoder
- * trusts a length in them. Whether it is deterministic is not looked at.
+ * Checks that bytes are one well-formed CBOR value of definite lengths, without tags, floats and undefined, and not too
+ * many values, before a decoder trusts a length in them. Whether it is deterministic is not looked at.
  *
  * @throws CoreError `cbor-malformed`
  */
 export function checkCbor(bytes: Uint8Array, what: string): void {
   const refuse = (why: string): CoreError => new CoreError('cbor-malformed', `${what} ${why}`);
   let at = 0;
+  let values = 0;
 
   const item = (depth: number): void => {
     if (at >= bytes.length) throw refuse('ends within a value');
+    if (++values > MAX_VALUES) throw refuse(`has more than ${MAX_VALUES} values`);
     const initial = bytes[at++]!;
     const major = initial >>> 5;
     const argument = readArgument(initial & 0x1f, major);

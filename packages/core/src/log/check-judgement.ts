@@ -41,6 +41,8 @@ export async function checkJudgement(
       try {
         replay.push(await admission.admit(new Uint8Array(entry), leafHash, replay));
       } catch (cause) {
+        // The store failed, and nothing was judged.
+        if (cause instanceof CoreError && cause.code.startsWith('store-')) throw cause;
         throw corrupt(`entry ${replay.size} is one that the log does not take: ${(cause as Error).message}`, cause);
       }
     }

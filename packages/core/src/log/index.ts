@@ -7,4 +7,5 @@ export { type Exported, exportTiles } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
+export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

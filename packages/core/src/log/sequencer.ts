@@ -9,8 +9,9 @@ import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
 import { joinPacked, type PackedEntries } from './packed-entries.ts';
 import type { Commit, Head, Store, TileSegment } from './store.ts';
 
-/** Most entries, and bytes of entries, that one commit takes. */
+/** Most entries that one commit takes. */
 export const MAX_COMMIT_ENTRIES = 4096;
+/** Most bytes of entries that one commit takes. */
 export const MAX_COMMIT_BYTES: number = 2 * 1024 * 1024;
 
 /** What became of the entries of one request, in their order. */

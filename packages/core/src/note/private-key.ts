@@ -2,7 +2,7 @@ import { formatBase64, parseBase64 } from '../bytes/base64.ts';
 import { CoreError } from '../error.ts';
 import { isKeyName, KEY_NAME_RULE } from './key-name.ts';
 import { type SchemeOptions, schemeOf } from './signature-scheme.ts';
-import { formatKeyId, keyId, parseKeyId, type VerifierKey } from './vkey.ts';
+import { formatKeyId, parseKeyId, type VerifierKey, verifierKey } from './vkey.ts';
 
 /** A private key in memory. Keep it out of logs and errors. */
 export interface PrivateKey {
@@ -32,9 +32,8 @@ export function privateKeyFromSeed(
   if (!isKeyName(keyName)) throw malformed(KEY_NAME_RULE);
   const scheme = schemeOf(type, options);
   if (seed.length !== scheme.seedSize) throw new RangeError(`seed must be ${scheme.seedSize} bytes`);
-  const publicKey = scheme.publicKey(seed);
   // Not slice(): of a Buffer that is a view, and the caller may wipe it.
-  return { vkey: { keyName, keyId: keyId(keyName, type, publicKey), type, publicKey }, seed: new Uint8Array(seed) };
+  return { vkey: verifierKey(keyName, type, scheme.publicKey(seed)), seed: new Uint8Array(seed) };
 }
 
 /**

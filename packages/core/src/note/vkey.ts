@@ -33,6 +33,18 @@ export function keyId(keyName: string, type: number, publicKey: Uint8Array): num
   return new DataView(digest.buffer, digest.byteOffset).getUint32(0);
 }
 
+/**
+ * The key of this name, type and public key. Its ID follows from them; for a type that has a rule of its own for that, it is
+ * not the one that others know the key by.
+ *
+ * @throws CoreError `key-malformed`, as {@link parseVkey}
+ */
+export function verifierKey(keyName: string, type: number, publicKey: Uint8Array): VerifierKey {
+  const key = { keyName, keyId: keyId(keyName, type, publicKey), type, publicKey: new Uint8Array(publicKey) };
+  checkVerifierKey(key);
+  return key;
+}
+
 /** A key ID as it is written in vkeys: eight lowercase hex digits. */
 export function formatKeyId(id: number): string {
   return id.toString(16).padStart(8, '0');

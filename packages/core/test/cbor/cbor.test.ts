@@ -5,6 +5,9 @@ import { type CborValue, decodeCbor, encodeCbor } from '../../src/index.ts';
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replace(/ /g, ''), 'hex'));
 
+/** The integers below `count`, encoded. */
+const keys = (count: number): string[] => Array.from({ length: count }, (_, i) => hex(encodeCbor(i)));
+
 // RFC 8949, appendix A, of the kinds that are used here.
 const EXAMPLES: readonly (readonly [CborValue, string])[] = [
   [0, '00'],
@@ -129,8 +132,26 @@ describe('deterministic CBOR', () => {
     ['an array of 2^64 - 1 elements', '9bffffffffffffffff'],
     ['a map of 2^63 entries', 'bb8000000000000000'],
     ['nesting without end', '81'.repeat(60_000)],
+    ['an array of more values than there may be', `9a00010000${'80'.repeat(65_536)}`],
+    [
+      'a map of more values than there may be',
+      'b98000' +
+        keys(0x8000)
+          .map((key) => `${key}80`)
+          .join(''),
+    ],
   ])('refuses %s', (_, input) => {
     expect(() => decodeCbor(bytes(input), 'the value')).toThrow(expect.objectContaining({ code: 'cbor-malformed' }));
+  });
+
+  test('reads as many values as there may be', () => {
+    expect(decodeCbor(bytes(`99ffff${'80'.repeat(65_535)}`), 'the value')).toHaveLength(65_535);
+    const map =
+      'b97fff' +
+      keys(0x7fff)
+        .map((key) => `${key}80`)
+        .join('');
+    expect(decodeCbor(bytes(map), 'the value')).toHaveProperty('size', 0x7fff);
   });
 
   test('refuses to write what it would not read', () => {

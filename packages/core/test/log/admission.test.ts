@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Latch, MemoryDisk, MemoryStore, SeededRandom } from '@vitrine/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CoreError } from '../../src/error.ts';
 import { type Admission, admissionKey, type LogView } from '../../src/log/admission.ts';
 import { fsck } from '../../src/log/fsck.ts';
 import { leafKey } from '../../src/log/known-leaves.ts';
@@ -567,6 +568,14 @@ describe('fsck with an admission', () => {
     disk.derived.set(hex(admissionKey(utf8('more'))), utf8('1'));
     expect((await expectCode(check(disk), 'log-corrupt')).message).toContain(hex(utf8('more')));
   });
+});
+
+test('fsck tells a store that fails from an entry that the log does not take', async () => {
+  const { disk, log } = await statementsLog();
+  await append(log, 'text 1');
+  await log[Symbol.asyncDispose]();
+  const admit = (): Promise<never> => Promise.reject(new CoreError('store-io', 'the disk is gone'));
+  await expectCode(check(disk, { admit }), 'store-io');
 });
 
 describe('on disk', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatVkey, keyId, parseVkey } from '../../src/note/vkey.ts';
+import { formatVkey, keyId, parseVkey, verifierKey } from '../../src/note/vkey.ts';
 import { codeOf, errorOf, keyOf } from './fixtures.ts';
 import { GO_LOG_PRIVATE, GO_LOG_VKEY, GO_UNICODE_VKEY, GO_WITNESS4_VKEY, GO_WITNESS6_VKEY } from './vectors.ts';
 
@@ -19,6 +19,18 @@ describe('a vkey', () => {
       expect(formatVkey(parseVkey(vkey))).toBe(vkey);
     });
   }
+
+  it('is made of its name, its type and its public key', () => {
+    for (const vkey of [SPEC, GO_LOG_VKEY, GO_UNICODE_VKEY, GO_WITNESS4_VKEY, GO_WITNESS6_VKEY]) {
+      const { keyName, type, publicKey } = parseVkey(vkey);
+      const made = verifierKey(keyName, type, publicKey);
+      expect(formatVkey(made)).toBe(vkey);
+      publicKey.fill(0);
+      expect(formatVkey(made)).toBe(vkey);
+    }
+    expect(codeOf(() => verifierKey('two words', 1, new Uint8Array(32)))).toBe('key-malformed');
+    expect(codeOf(() => verifierKey('name', 1, new Uint8Array(31)))).toBe('key-malformed');
+  });
 
   it('of an unknown type is read, whatever its key ID', () => {
     const vkey = `name+00000001+${base64(0x42, 1, 2, 3)}`;

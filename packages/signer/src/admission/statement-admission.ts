@@ -7,17 +7,8 @@ import type { Statement } from '../statement/statement.ts';
 import { type AdmittedKey, displayKey, keyState, nameOfKeyId } from './admission-key.ts';
 import { changeKeys } from './key-list.ts';
 import { judgeBuild, judgeDatabase, judgeReview, judgeSource, judgeWithdrawal, latestDatabase } from './rules.ts';
+import { signingRole } from './signing-role.ts';
 import { type LoggedStatement, StatementReader } from './statement-reader.ts';
-
-/** Who signs statements of a type. */
-const ROLES: Readonly<Record<Exclude<StatementType, 'admission'>, Role>> = {
-  source: 'vendor',
-  build: 'vendor',
-  database: 'vendor',
-  withdrawal: 'vendor',
-  handling: 'vendor',
-  review: 'reviewer',
-};
 
 // Keeps what follows from leaf hashes alone, so that all logs can share it.
 const reader: StatementReader = new StatementReader();
@@ -107,8 +98,7 @@ async function admittedKey({ issuer, keyId }: Statement, log: LogView): Promise<
 
 /** @throws SignerError `admission-role` */
 function checkRole({ issuer, payload: { type } }: Statement, role: Role): void {
-  // An admission was dealt with.
-  const wanted = ROLES[type as keyof typeof ROLES];
+  const wanted = signingRole(type);
   if (role === wanted) return;
   throw new SignerError('admission-role', `a statement of type ${type} is a ${wanted}'s, and ${issuer} is a ${role}`);
 }

@@ -52,7 +52,7 @@ export async function readArchive(
 ): Promise<Archive | undefined> {
   const head = await readHead(path);
   const budget = new ArchiveBudget(limits);
-  if (isZip(head)) return { format: 'zip', members: await collect(readZip(path, budget), signal) };
+  if (isZip(head)) return { format: 'zip', members: await collect(readZip(path, budget, signal), signal) };
   if (isTar(head)) return { format: 'tar', members: await collect(readTar(fileChunks(path, signal), budget), signal) };
   if (!isGzip(head)) return undefined;
   const header = parseGzipHeader(head);
@@ -60,7 +60,7 @@ export async function readArchive(
   try {
     const { start, all } = await peek(gunzipped(path, signal), TAR_BLOCK);
     if (isTar(start)) return { format: 'tar.gz', members: await collect(readTar(all, budget), signal), ...gzip };
-    const only: ArchiveMember = { path: '', type: 'file', ...(await hashContent(all, budget)) };
+    const only: ArchiveMember = { path: '', type: 'file', ...(await hashContent(all, { budget })) };
     return { format: 'gzip', members: [only], ...gzip };
   } catch (error) {
     throw unreadable(error, signal);

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { quote } from '@vitrine/core';
 import { extract, type Header } from 'tar-stream';
-import type { ArchiveBudget, ArchiveMember, MemberType } from './archive-member.ts';
+import { type ArchiveBudget, type ArchiveMember, ArchiveUnreadable, type MemberType } from './archive-member.ts';
 import { hashContent } from './hash-content.ts';
 
 const PERMISSIONS = 0o7777;
@@ -26,6 +27,10 @@ export async function* readTar(
   for await (const entry of tar) {
     const { header } = entry;
     budget.member(header.name, header.linkname ?? undefined);
+    // tar-stream 3.2.2 would never end its content.
+    if (header.type === 'directory' && header.size !== 0) {
+      throw new ArchiveUnreadable(`its directory ${quote(header.name)} has a size`);
+    }
     yield memberOf(header, await hashContent(entry as AsyncIterable<Uint8Array>));
   }
   await fed;

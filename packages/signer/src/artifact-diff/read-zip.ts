@@ -15,7 +15,11 @@ const SYMLINK = 0o120000;
 const PERMISSIONS = 0o7777;
 
 /** The members of a zip file, in the order of its central directory. */
-export async function* readZip(path: string, budget: ArchiveBudget): AsyncGenerator<ArchiveMember, void, undefined> {
+export async function* readZip(
+  path: string,
+  budget: ArchiveBudget,
+  signal?: AbortSignal,
+): AsyncGenerator<ArchiveMember, void, undefined> {
   // Names are only shown and compared, so one that would lead out of a directory is a name like any other.
   const zip = await openPromise(path, { decodeStrings: false, autoClose: false });
   try {
@@ -25,7 +29,7 @@ export async function* readZip(path: string, budget: ArchiveBudget): AsyncGenera
       // Not `true` otherwise, which yauzl 3.4.0 takes for false.
       const asItIs = entry.canDecodeFileData() ? {} : { decodeFileData: false };
       const content = await zip.openReadStreamPromise(entry, asItIs);
-      const { size, sha256 } = await hashContent(content, budget);
+      const { size, sha256 } = await hashContent(content, { budget, signal });
       const unixMode = entry.versionMadeBy >> 8 === MADE_ON_UNIX ? entry.externalFileAttributes >>> 16 : undefined;
       const method = METHODS.get(entry.compressionMethod) ?? `method ${entry.compressionMethod}`;
       yield {

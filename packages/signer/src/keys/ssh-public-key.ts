@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CoreError, isKeyName, KEY_NAME_RULE, KEY_TYPE_ED25519, parseBase64, type VerifierKey } from '@vitrine/core';
+import { CoreError, KEY_TYPE_ED25519, parseBase64, type VerifierKey, verifierKey } from '@vitrine/core';
 import { SshReader, sshString } from './ssh-wire.ts';
 
 /** Ed25519 keys. RFC 8709, section 4. */
@@ -54,12 +54,7 @@ export function fingerprint(blob: Uint8Array): string {
  * Ed25519, or is on a FIDO token
  */
 export function sshVerifierKey(text: string, keyName: string): VerifierKey {
-  if (!isKeyName(keyName)) throw malformed(KEY_NAME_RULE);
-  const publicKey = parsePublicKey(text);
-  const type = KEY_TYPE_ED25519;
-  // https://c2sp.org/signed-note#signatures
-  const digest = createHash('sha256').update(keyName).update(Uint8Array.of(0x0a, type)).update(publicKey).digest();
-  return { keyName, keyId: digest.readUInt32BE(0), type, publicKey };
+  return verifierKey(keyName, KEY_TYPE_ED25519, parsePublicKey(text));
 }
 
 function parsePublicKey(text: string): Uint8Array {

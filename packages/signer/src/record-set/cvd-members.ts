@@ -2,7 +2,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
+import { quote } from '@vitrine/core';
+import { extract, type Header } from 'tar-stream';
 import { SignerError } from '../error.ts';
 import type { LineSource } from './record-lines.ts';
 import { openRegular } from './regular-file.ts';
@@ -16,6 +17,11 @@ const GZIP_MAGIC: readonly number[] = [0x1f, 0x8b];
 // ClamAV writes headers of the time before ustar. The option is not in tar-stream's types.
 const TAR_OPTIONS: object = { allowUnknownFormat: true };
 
+const BLOCK_SIZE = 512;
+
+/** A header, and where its content begins in the tar file, which is not in tar-stream's types. */
+type PlacedHeader = Header & { readonly byteOffset: number };
+
 /** What is in a container besides its databases: the licence, and the digests of the other members. */
 const isNoDatabase = (name: string): boolean => name === 'COPYING' || name.endsWith('.info');
 
@@ -25,6 +31,8 @@ const isNoDatabase = (name: string): boolean => name === 'COPYING' || name.endsW
  *
  * The signature in the header is not looked at. An uncompressed container that ends between two members is whole: the
  * format has no mark of its end.
+ *
+ * Its members stand one behind the other, so that there is none that ClamAV does not come to.
  *
  * @throws SignerError `records-malformed` if the file is no such container, is cut off or damaged
  */
@@ -40,13 +48,18 @@ export async function* cvdMembers(path: string): AsyncGenerator<LineSource, void
   // What goes wrong comes out of the iteration as well.
   fed.catch(() => {});
   let members = 0;
+  let end = 0;
   try {
     for await (const entry of tar) {
-      const { name, type } = entry.header;
-      if (type !== 'file') throw malformed(path, `its member ${name} is not a regular file`);
+      const { name, type, size = 0, byteOffset } = entry.header as PlacedHeader;
+      if (type !== 'file') throw malformed(path, `its member ${quote(name)} is not a regular file`);
+      // ClamAV reads no extended headers, and nothing behind a block of zeros or a name that is empty, and refuses slashes.
+      if (!/^[^/]+$/.test(name)) throw malformed(path, `its member ${quote(name)} is not a plain name`);
+      if (byteOffset !== end + BLOCK_SIZE) throw malformed(path, `something stands before its member ${quote(name)}`);
+      end = byteOffset + Math.ceil(size / BLOCK_SIZE) * BLOCK_SIZE;
       members++;
       if (isNoDatabase(name)) entry.resume();
-      else yield { name: `${path}: ${name}`, chunks: readable(entry as AsyncIterable<Uint8Array>, path) };
+      else yield { name: `${path}: ${quote(name)}`, chunks: readable(entry as AsyncIterable<Uint8Array>, path) };
     }
     await fed;
   } catch (error) {

@@ -32,7 +32,7 @@ export async function* recordLines(
   sources: AsyncIterable<LineSource>,
   { comment, skipBlank }: Pick<RecordFormat, 'comment' | 'skipBlank'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const isRecord = recordFilter(comment, skipBlank === true);
+  const isKept = recordFilter(comment, skipBlank === true);
   for await (const { name, chunks } of sources) {
     let number = 1;
     let parts: Uint8Array[] = [];
@@ -52,7 +52,7 @@ export async function* recordLines(
         }
         number++;
         const record = line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
-        if (isRecord(record)) yield record;
+        if (isKept(record)) yield record;
       }
       if (at < bytes.length) {
         parts.push(bytes.subarray(at));
@@ -61,8 +61,19 @@ export async function* recordLines(
       }
     }
     const last = joined(parts);
-    if (isRecord(last)) yield last;
+    if (isKept(last)) yield last;
   }
+}
+
+/**
+ * Whether any database that is read in this format can have this record. Where it cannot, it is absent from all of them, and
+ * that says nothing: a comment that many lines begin with keeps those out of every set.
+ *
+ * @throws RangeError for a comment that no format has
+ */
+export function isRecord(record: Uint8Array, { comment, skipBlank }: RecordFormat): boolean {
+  if (record.length > MAX_RECORD_SIZE || record.includes(LINE_FEED)) return false;
+  return recordFilter(comment, skipBlank === true)(record);
 }
 
 function recordFilter(comment: string | undefined, skipBlank: boolean): (line: Uint8Array) => boolean {

@@ -16,7 +16,7 @@ export interface RecordClaim {
 }
 
 /**
- * Checks a {@link RecordClaim}.
+ * Checks a {@link RecordClaim}. That a record is not in a set means something only if it could be in it: see `isRecord`.
  *
  * @throws ProofError `proof-mismatch` if the proof shows the contrary or is of another record or set; `proof-length` or
  * `proof-malformed` if it is not in the one form that a proof has

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type BigIntStats, constants, type Dirent } from 'node:fs';
 import { lstat, open, readdir, readlink, realpath } from 'node:fs/promises';
 import { SignerError } from '../error.ts';
+import { ListingCount, MAX_SOURCE_FILES } from './listing.ts';
 import { ProgressCount, type ReadTreeOptions } from './read-options.ts';
 import { displayPath, type SourceFile, unrepresentable } from './source-file.ts';
 import { SourceTree } from './source-tree.ts';
@@ -30,12 +31,12 @@ const OWNER_MAY_EXECUTE = 0o100n;
  * between the beginning and the end of the whole.
  *
  * @throws SignerError `source-unrepresentable` for a socket, a named pipe, a device, a `.git` further down (another
- * repository's checkout), and if there are no files; `source-changed`; the system's own errors if something cannot be read
+ * repository's checkout), more than `maxFiles` files or directories, and if there are no files; `source-changed`; the system's own errors if something cannot be read
  */
 export async function readDirectoryTree(directory: string, options: ReadTreeOptions = {}): Promise<SourceTree> {
-  const { secret, signal, onProgress } = options;
+  const { secret, maxFiles = MAX_SOURCE_FILES, signal, onProgress } = options;
   const reader = new DirectoryReader(await realpath(directory, { encoding: 'buffer' }), signal);
-  const files = await reader.read(new ProgressCount(onProgress));
+  const files = await reader.read(new ListingCount(maxFiles), new ProgressCount(onProgress));
   return new SourceTree(files, secret);
 }
 
@@ -52,8 +53,8 @@ class DirectoryReader {
     this.#signal = signal;
   }
 
-  async read(progress: ProgressCount): Promise<SourceFile[]> {
-    await this.#walk();
+  async read(listing: ListingCount, progress: ProgressCount): Promise<SourceFile[]> {
+    await this.#walk(listing);
     const files: SourceFile[] = [];
     const paths = this.#files.values();
     let failed = false;
@@ -85,7 +86,7 @@ class DirectoryReader {
     return files;
   }
 
-  async #walk(): Promise<void> {
+  async #walk(listing: ListingCount): Promise<void> {
     const pending: Buffer[] = [TOP];
     for (let path = pending.pop(); path !== undefined; path = pending.pop()) {
       this.#signal?.throwIfAborted();
@@ -98,8 +99,13 @@ class DirectoryReader {
           if (path === TOP) continue;
           throw unrepresentable(child, 'it belongs to another repository, a submodule for instance');
         }
-        if (entry.isDirectory()) pending.push(child);
-        else if (entry.isFile()) this.#files.push(child);
+        if (entry.isDirectory()) {
+          listing.directory();
+          pending.push(child);
+          continue;
+        }
+        listing.file(child);
+        if (entry.isFile()) this.#files.push(child);
         else if (entry.isSymbolicLink()) this.#links.push(child);
         else throw unrepresentable(child, `it is ${kindOf(entry)}`);
       }

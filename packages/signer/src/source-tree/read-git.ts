@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { SignerError } from '../error.ts';
 import { ByteReader, OutputError } from './byte-reader.ts';
 import { type GitPlace, withGit } from './git-process.ts';
+import { ListingCount, MAX_SOURCE_FILES } from './listing.ts';
 import { ProgressCount, type ReadTreeOptions } from './read-options.ts';
 import { displayPath, formatSourceLine, type SourceFile, type SourceMode, unrepresentable } from './source-file.ts';
 import { SourceTree } from './source-tree.ts';
@@ -53,14 +54,16 @@ interface TreeEntry {
  * repository is the one given: `GIT_DIR` and its like are not heeded. Contents are read in parts and not kept.
  *
  * @param revision what git can resolve to a commit: a name of a branch or a tag, an object ID, `HEAD~2`
- * @throws SignerError `source-unrepresentable` for a submodule, and if there are no files; `git-failed`, with git's own
- * words, if there is no git, no such repository or revision, or if an object is missing or damaged
+ * A name with a slash in it, which only a hand-made tree has, is taken for a path, as git does in a checkout.
+ *
+ * @throws SignerError `source-unrepresentable` for a submodule, for more than `maxFiles` files or directories, and if there
+ * are no files; `git-failed`, with git's own words, if there is no git, no such repository or revision, or if an object is missing or damaged
  */
 export async function readGitTree(revision: string, options: ReadGitOptions = {}): Promise<GitSourceTree> {
-  const { repository = '.', secret, signal, onProgress } = options;
+  const { repository = '.', secret, maxFiles = MAX_SOURCE_FILES, signal, onProgress } = options;
   const place: GitPlace = { repository, signal };
   const commit = await resolveCommit(revision, place);
-  const entries = await listEntries(commit, place);
+  const entries = await listEntries(commit, place, new ListingCount(maxFiles));
   const files = await readEntries(entries, place, new ProgressCount(onProgress));
   return new GitSourceTree(commit, files, secret);
 }
@@ -91,22 +94,31 @@ async function resolveCommit(revision: string, place: GitPlace): Promise<string>
   return id;
 }
 
-async function listEntries(commit: string, place: GitPlace): Promise<TreeEntry[]> {
-  return withGit(['ls-tree', '-r', '-z', '--full-tree', commit], place, async ({ output }) => {
+async function listEntries(commit: string, place: GitPlace, listing: ListingCount): Promise<TreeEntry[]> {
+  // With its trees: a few objects can be a tree of more directories than anybody could wait for.
+  return withGit(['ls-tree', '-r', '-t', '-z', '--full-tree', commit], place, async ({ output }) => {
     const entries: TreeEntry[] = [];
     const reader = new ByteReader(output);
     for (let record = await reader.until(0, MAX_RECORD); record; record = await reader.until(0, MAX_RECORD)) {
-      entries.push(parseTreeEntry(record));
+      const entry = parseTreeEntry(record);
+      if (entry === undefined) {
+        listing.directory();
+        continue;
+      }
+      listing.file(entry.path);
+      entries.push(entry);
     }
     return entries;
   });
 }
 
-function parseTreeEntry(record: Uint8Array): TreeEntry {
+/** @returns undefined for a tree */
+function parseTreeEntry(record: Uint8Array): TreeEntry | undefined {
   const header = TREE_ENTRY.exec(Buffer.from(record.subarray(0, MAX_ANSWER)).toString('latin1'));
   if (header === null) throw new OutputError('an entry of a tree has a form that is not known');
   const [{ length }, mode, type, id] = header as unknown as [string, string, string, string];
   const path = record.slice(length);
+  if (type === 'tree') return undefined;
   if (mode === SUBMODULE) throw unrepresentable(path, 'it is a submodule');
   if (type !== 'blob' || !isFileMode(mode)) throw unrepresentable(path, `it is a ${type} of mode ${mode}`);
   // A path that cannot be in a line is refused before all contents are read.

@@ -1,3 +1,5 @@
+import type { MAX_SOURCE_FILES } from './listing.ts';
+
 /** How far the reading of a source tree is. */
 export interface SourceProgress {
   /** Files that were read whole. */
@@ -10,6 +12,8 @@ export interface SourceProgress {
 export interface ReadTreeOptions {
   /** 32 bytes, which make the tree a confidential one: each line gets a salt that derives from them. */
   readonly secret?: Uint8Array;
+  /** Most files, and most directories. {@link MAX_SOURCE_FILES} if not given. */
+  readonly maxFiles?: number;
   /** Ends the reading; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** Called for each part that was read, and after each file. */

@@ -134,7 +134,8 @@ function malformed(what: string, cause?: unknown): SignerError {
   return new SignerError('statement-proof-malformed', `the line of a source file ${what}`, { cause });
 }
 
-const asciiBytes = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const encoder = new TextEncoder();
+const asciiBytes = (text: string): Uint8Array => encoder.encode(text);
 
 /** Octets as a string with one character for each. */
 const octetsOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes);

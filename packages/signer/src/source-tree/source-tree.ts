@@ -105,20 +105,19 @@ export class SourceTree {
 
   /** No directory has this, but a git tree can be made so, and would not be what its checkout is. */
   #checkPaths(): void {
-    let parent = new Uint8Array(0);
-    for (const [i, { path }] of this.#files.entries()) {
-      if (i > 0 && compareBytes(this.#files[i - 1]!.path, path) === 0) throw unrepresentable(path, 'it is there twice');
-      const directory = path.subarray(0, path.lastIndexOf(SLASH) + 1);
-      // Files of one directory mostly stand together, and need one look.
-      if (compareBytes(directory, parent) === 0) continue;
-      parent = new Uint8Array(directory);
-      for (let end = parent.lastIndexOf(SLASH); end > 0; end = parent.lastIndexOf(SLASH, end - 1)) {
-        const ancestor = parent.subarray(0, end);
-        const found = this.#files[this.#find(ancestor)];
-        if (found !== undefined && compareBytes(found.path, ancestor) === 0) {
-          throw unrepresentable(ancestor, 'it is a file and a directory');
-        }
+    // The paths that the one before begins with, and itself. In order, one that does not begin a path begins none after it.
+    const begun: Uint8Array[] = [];
+    for (const { path } of this.#files) {
+      while (begun.length > 0 && !startsWith(path, begun.at(-1)!)) begun.pop();
+      for (const shorter of begun) {
+        if (shorter.length === path.length) throw unrepresentable(path, 'it is there twice');
+        if (path[shorter.length] === SLASH) throw unrepresentable(shorter, 'it is a file and a directory');
       }
+      begun.push(path);
     }
   }
+}
+
+function startsWith(path: Uint8Array, start: Uint8Array): boolean {
+  return start.length <= path.length && start.every((byte, i) => byte === path[i]);
 }

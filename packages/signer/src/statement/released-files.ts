@@ -12,7 +12,7 @@ const MAX_MEDIA_TYPE_SIZE = 128;
 
 const encoder = new TextEncoder();
 
-/** Base names: what can be a file in one directory, here and on Windows. */
+/** Base names: none has a separator of directories in it, of this system or of Windows. */
 const fileName: Codec<string> = textWhere(
   (name) => /^[^/\\\p{Cc}]+$/u.test(name) && !/^\.{1,2}$/.test(name) && encoder.encode(name).length <= MAX_NAME_SIZE,
   `a base name of 1 to ${MAX_NAME_SIZE} bytes`,

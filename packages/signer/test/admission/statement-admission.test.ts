@@ -1,8 +1,17 @@
-import { encodeCbor, formatVkey, KEY_TYPE_ED25519, leafHash, parseVkey, sha256 } from '@vitrine/core';
+import {
+  ed25519Signer,
+  encodeCbor,
+  formatVkey,
+  KEY_TYPE_ED25519,
+  leafHash,
+  parseVkey,
+  privateKeyFromSeed,
+  sha256,
+} from '@vitrine/core';
 import { fsck, Log } from '@vitrine/core/log';
 import { MemoryDisk, MemoryStore } from '@vitrine/testkit';
 import { describe, expect, test } from 'vitest';
-import { admittedKeys, newestDatabase, type Payload, statementAdmission } from '../../src/index.ts';
+import { admittedKeys, newestDatabase, type Payload, signStatement, statementAdmission } from '../../src/index.ts';
 import {
   adding,
   artifact,
@@ -168,6 +177,7 @@ describe('an admission statement', () => {
     await log.refuse('admission-key', LOG_KEY, adding('vendor', LOG_KEY));
     await log.refuse('admission-key', LOG_KEY, adding('vendor', party('same.example', 1)));
     await log.refuse('admission-key', LOG_KEY, removing(LOG_KEY));
+    await refuseSameId();
     // Another key of the log's name is somebody else's.
     await log.take(LOG_KEY, adding('vendor', party(ORIGIN, 9)));
     await log.take(party(ORIGIN, 9), source());
@@ -502,6 +512,24 @@ describe('fsck by the rules of statements', () => {
     expect(log.size).toBe(3);
   });
 
+  test('finds pointers that lead to a statement of another stream, or in a circle', async () => {
+    const { disk, log } = await onDisk();
+    await log.append(await sign(LOG_KEY, adding('vendor', VENDOR, OTHER_VENDOR)));
+    await log.append(await sign(LOG_KEY, adding('reviewer', REVIEWER)));
+    await log.append(await sign(VENDOR, database(7)));
+    await log.append(await sign(VENDOR, database(1, { name: 'weekly' })));
+    await log.append(await sign(OTHER_VENDOR, database(2)));
+    const streams = [...disk.derived].filter(([name]) => name.startsWith('6173'));
+    const [daily] = streams.find(([, value]) => value[0] === 2)!;
+    for (const elsewhere of [3, 4]) {
+      disk.derived.set(daily, Uint8Array.of(elsewhere));
+      await expect(log.append(await sign(VENDOR, database(8)))).rejects.toMatchObject({ code: 'log-corrupt' });
+    }
+    const [older] = [...disk.derived].find(([name]) => name.startsWith('6170') && name.length > 4)!;
+    disk.derived.set(older, Uint8Array.of(1));
+    await expect(admittedKeys(log)).rejects.toMatchObject({ code: 'log-corrupt' });
+  });
+
   test('names an entry that another admission let in', async () => {
     const { disk, log } = await onDisk();
     await log.append(await sign(LOG_KEY, adding('vendor', VENDOR)));
@@ -519,6 +547,30 @@ describe('fsck by the rules of statements', () => {
     });
   });
 });
+
+/** That a log does not admit another public key of its own key's name and ID. */
+async function refuseSameId(): Promise<void> {
+  // Found by trying: the seeds 40726 and 158119 give keys of one ID under this name.
+  const [own, twin] = [40726, 158119].map((number) => {
+    const seed = Buffer.alloc(32);
+    seed.writeUInt32BE(number, 28);
+    return privateKeyFromSeed(ORIGIN, KEY_TYPE_ED25519, seed);
+  });
+  expect(twin!.vkey.keyId).toBe(own!.vkey.keyId);
+  const signer = ed25519Signer(own!);
+  const log = await Log.create((description) => MemoryStore.create(new MemoryDisk(), description), {
+    origin: ORIGIN,
+    vkeys: [formatVkey(own!.vkey)],
+    kind: 'statements',
+    duplicates: false,
+    signer,
+    admission: statementAdmission,
+  });
+  const payload = adding('vendor', { vkey: formatVkey(twin!.vkey) });
+  const entry = await signStatement(payload, { signer, audience: ORIGIN, issuedAt: NOW });
+  await expect(log.append(entry)).rejects.toMatchObject({ code: 'admission-key' });
+  expect(log.size).toBe(0);
+}
 
 /** https://c2sp.org/signed-note#signatures */
 function idOf(keyName: string, publicKey: Uint8Array): number {

@@ -219,16 +219,36 @@ test('an archive that expands without end, or lists members without end, is give
   });
 });
 
-test('an extended header of a tar file that claims to be enormous is refused, not kept', async () => {
-  const tar = await makeTar([{ name: `${'long/'.repeat(60)}name` }]);
+test('an abort does not wait for the end of a member', async () => {
+  const zip = makeZip([{ name: 'a', content: 'a'.repeat(100_000) }]);
+  const signal = AbortSignal.abort(new Error('enough'));
+  // Somebody who read on would come to the limit first.
+  await expect(compare(zip, zip, { signal, limits: { ...ARCHIVE_LIMITS, bytes: 10 } })).rejects.toThrow('enough');
+});
+
+/** Gives the first member of a tar file another size, in octal. */
+function resize(tar: Buffer, size: string): void {
   const header = tar.subarray(0, 512);
-  expect(header[156]).toBe('x'.charCodeAt(0));
-  header.write('77777777777\0', 124, 'latin1');
+  header.write(`${size.padStart(11, '0')}\0`, 124, 'latin1');
   header.fill(' ', 148, 156);
   const sum = header.reduce((all, byte) => all + byte, 0);
   header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+}
+
+test('an extended header of a tar file that claims to be enormous is refused, not kept', async () => {
+  const tar = await makeTar([{ name: `${'long/'.repeat(60)}name` }]);
+  expect(tar[156]).toBe('x'.charCodeAt(0));
+  resize(tar, '77777777777');
   expect(await compare(tar, tar)).toEqual({
     reason: 'theirs cannot be read as an archive: Header exceeds max size',
+  });
+});
+
+test('a directory of a tar file that claims to have a content is refused, not waited for', async () => {
+  const tar = await makeTar([{ name: 'a/', type: 'directory' }]);
+  resize(tar, '5');
+  expect(await compare(tar, tar)).toEqual({
+    reason: 'theirs cannot be read as an archive: its directory "a/" has a size',
   });
 });
 

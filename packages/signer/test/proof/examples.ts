@@ -28,7 +28,7 @@ export const ABSENT = ['rule 6', 'rule 7', 'rule'].map(utf8);
 const keys = new Uint8Array(Buffer.concat(RECORDS.map(sha256).sort(Buffer.compare)));
 export const TREE = new PrefixTree({ keys, valueHashes: keys });
 
-export const DATABASE: DatabasePayload = {
+const DATABASE: DatabasePayload = {
   type: 'database',
   name: 'acme-daily',
   sequence: 7,

@@ -98,6 +98,17 @@ describe('a ClamAV container', () => {
     ['a link', async () => containerOf(await tarOf([[{ name: 'a.hdb', type: 'symlink', linkname: '/etc/passwd' }]]))],
     ['a hard link', async () => containerOf(await tarOf([[{ name: 'a.hdb', type: 'link', linkname: 'b.hdb' }]]))],
     ['a directory', async () => containerOf(await tarOf([[{ name: 'a/', type: 'directory' }]]))],
+    [
+      'a member behind the end',
+      async () => containerOf(Buffer.concat([tar, await tarOf([[{ name: 'b.hdb' }, 'b\n']])])),
+    ],
+    ['a member behind one without a name', async () => containerOf(Buffer.concat([await plainTar('', 'a\n'), tar]))],
+    ['a member behind a block of zeros', () => containerOf(Buffer.concat([Buffer.alloc(512), tar]))],
+    [
+      'a member with an extended header',
+      async () => containerOf(await tarOf([[{ name: 'COPYING', pax: { x: 'y' } }]])),
+    ],
+    ['a member in a directory', async () => containerOf(await tarOf([[{ name: 'a/b.hdb' }, 'b\n']]))],
     ['a device', async () => containerOf(await tarOf([[{ name: 'a', type: 'character-device' }]]))],
   ])('is not %s', async (_, content) => {
     await expect(recordsOf(written(await content()), CVD)).rejects.toThrow(malformed);

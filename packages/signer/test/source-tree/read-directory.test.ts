@@ -117,6 +117,26 @@ test('a hard link is a file', async () => {
 });
 
 describe('a directory is refused', () => {
+  test('with more files than a tree may have, or more directories, before any is read', async () => {
+    const directory = directoryOf({ 'a/b/c': '', d: '' });
+    symlinkSync('d', join(directory, 'e'));
+    const message = (what: string): string => `there are more than 2 ${what}, and no source tree is read with so many`;
+    let read = 0;
+    const options = { maxFiles: 2, onProgress: () => void read++ };
+    expect(await refusalOf(() => readDirectoryTree(directory, options))).toEqual({
+      code: 'source-unrepresentable',
+      message: message('files'),
+    });
+    expect((await readDirectoryTree(directory, { maxFiles: 3 })).summary.files).toBe(3);
+    rmSync(join(directory, 'e'));
+    mkdirSync(join(directory, 'a/empty'));
+    expect(await refusalOf(() => readDirectoryTree(directory, options))).toEqual({
+      code: 'source-unrepresentable',
+      message: message('directories'),
+    });
+    expect(read).toBe(0);
+  });
+
   test('with a named pipe in it, by its path, which cannot move the cursor', async () => {
     const directory = directoryOf({ 'sub/a': '' });
     execFileSync('mkfifo', [join(directory, 'sub/pi\x1bpe')]);

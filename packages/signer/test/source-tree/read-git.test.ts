@@ -226,6 +226,60 @@ describe('a tree of git is refused', () => {
     expect(await codeOf(() => readGitTree(commit, { repository }))).toBe('source-unrepresentable');
   });
 
+  test('of more files, directories or bytes of paths than fit in memory, which eight objects can have', async () => {
+    const repository = repositoryOf();
+    const id = blob(repository);
+    const names = Array.from({ length: 10 }, (_, i) => `${i}`);
+    /** A commit of 10^8 of these, eight directories down. */
+    const bombOf = (mode: string, leaf: string, end = ''): string => {
+      let [entryMode, entry] = [mode, leaf];
+      for (let depth = 0; depth < 8; depth++) {
+        const entries = names.map((name) => [entryMode, entry, `${name}${end}`] as const);
+        [entryMode, entry] = ['40000', git(repository, ['rev-parse', `${commitOf(repository, entries)}^{tree}`])];
+      }
+      return commitOf(repository, [[entryMode, entry, 'top']]);
+    };
+    const empty = git(repository, ['mktree']);
+    const beyond = 'and no source tree is read with so many';
+    for (const [commit, what] of [
+      [bombOf('100644', id), '1000000 files'],
+      [bombOf('40000', empty), '1000000 directories'],
+      [bombOf('100644', id, 'n'.repeat(8000)), '268435456 bytes of paths'],
+    ] as const) {
+      expect(await refusalOf(() => readGitTree(commit, { repository }))).toEqual({
+        code: 'source-unrepresentable',
+        message: `there are more than ${what}, ${beyond}`,
+      });
+    }
+  }, 60_000);
+
+  test('of more files than it may have, or more directories', async () => {
+    const repository = repositoryOf();
+    mkdirSync(join(repository, 'a/b'), { recursive: true });
+    for (const file of ['a/b/c', 'd']) writeFileSync(join(repository, file), '');
+    commitAll(repository);
+    expect((await readGitTree('HEAD', { repository, maxFiles: 2 })).summary.files).toBe(2);
+    writeFileSync(join(repository, 'e'), '');
+    commitAll(repository);
+    expect(await codeOf(() => readGitTree('HEAD', { repository, maxFiles: 2 }))).toBe('source-unrepresentable');
+    expect((await readGitTree('HEAD', { repository, maxFiles: 3 })).summary.files).toBe(3);
+    rmSync(join(repository, 'e'));
+    mkdirSync(join(repository, 'a/b/x'));
+    writeFileSync(join(repository, 'a/b/x/c'), '');
+    rmSync(join(repository, 'a/b/c'));
+    commitAll(repository);
+    const { message } = await refusalOf(() => readGitTree('HEAD', { repository, maxFiles: 2 }));
+    expect(message).toBe('there are more than 2 directories, and no source tree is read with so many');
+  });
+
+  test('but not for a slash in a name, which is that of a path, as in a checkout', async () => {
+    const repository = repositoryOf();
+    const id = blob(repository);
+    const commit = commitOf(repository, [['100644', id, 'a/b']]);
+    const tree = await readGitTree(commit, { repository });
+    expect(Array.from(tree.files(), ({ path }) => Buffer.from(path).toString())).toEqual(['a/b']);
+  });
+
   test('but not for the mode that old versions of git wrote', async () => {
     const repository = repositoryOf();
     const commit = commitOf(repository, [['100664', blob(repository), 'a']]);
@@ -424,7 +478,7 @@ esac
   test('its words are shown, cut and without control characters', async () => {
     pretend({ list: `printf 'fatal: \\033[2Jno\\nsecond line\\n' >&2; exit 128` });
     expect((await refusalOf(() => readGitTree('x'))).message).toBe(
-      `git ls-tree -r -z --full-tree ${commit} failed: fatal:\\x20\\x1b[2Jno; second line`,
+      `git ls-tree -r -t -z --full-tree ${commit} failed: fatal:\\x20\\x1b[2Jno; second line`,
     );
     pretend({ resolve: 'yes words | head -c 1000000 >&2; exit 1' });
     expect((await refusalOf(() => readGitTree('x'))).message.length).toBeLessThan(6000);

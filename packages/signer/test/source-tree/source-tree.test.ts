@@ -87,6 +87,24 @@ describe('a tree is refused', () => {
     expect(await codeOf(() => new SourceTree(paths.map((path) => fileOf(path))))).toBe('source-unrepresentable');
   });
 
+  test('exactly for a path twice, or a file that is also a directory, among any paths', async () => {
+    const name = fc.string({ unit: fc.constantFrom('a', 'b', '-', '0'), minLength: 1, maxLength: 2 });
+    const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((names) => names.join('/'));
+    const property = fc.asyncProperty(fc.array(path, { minLength: 1, maxLength: 6 }), async (paths) => {
+      const make = (): SourceTree => new SourceTree(paths.map((each) => fileOf(each)));
+      const isBad = paths.some((a, i) => paths.some((b, j) => (i < j && a === b) || b.startsWith(`${a}/`)));
+      if (isBad) expect(await codeOf(make)).toBe('source-unrepresentable');
+      else expect(make().summary.files).toBe(paths.length);
+    });
+    await fc.assert(property, { numRuns: 1000 });
+  });
+
+  test('or accepted, without long thought about many deep directories', () => {
+    const top = 'a/'.repeat(1500);
+    const files = Array.from({ length: 1500 }, (_, i) => fileOf(`${top}${i}/file`));
+    expect(new SourceTree(files).summary.files).toBe(1500);
+  }, 20_000);
+
   test('with a secret of another length', () => {
     expect(() => new SourceTree(FILES, new Uint8Array(31))).toThrow(RangeError);
   });

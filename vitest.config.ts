@@ -9,6 +9,8 @@ const shared = {
 
 export default defineConfig({
   test: {
+    // Much of the time goes to processes that tests start and wait for.
+    maxWorkers: '100%',
     projects: [
       {
         ...shared,

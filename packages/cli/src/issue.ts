@@ -47,6 +47,8 @@ export interface Issuer {
   readonly audience: string;
   /** Says something on standard error once the statement is logged or written; nothing with `--json`. */
   note(message: string): void;
+  /** Tells people at once what they may want to stop for: nothing is signed yet. */
+  warn(message: string): void;
 }
 
 /**
@@ -119,7 +121,12 @@ export async function issue(
   const target = options.offline ? undefined : await appendTarget(context, options);
   const { keyName } = signer;
   const notes: string[] = [];
-  const issuer: Issuer = { keyName, audience, note: (message) => void notes.push(message) };
+  const issuer: Issuer = {
+    keyName,
+    audience,
+    note: (message) => void notes.push(message),
+    warn: (message) => options.json || context.output.note(message),
+  };
   const content = typeof payload === 'function' ? await payload(issuer) : payload;
   const { publicKey } = signer.vkey;
   const entry = await signStatement(content, { signer, publicKey, audience, issuedAt: context.now() });

@@ -1,5 +1,5 @@
 import { CoreError, HASH_SIZE, leafHash as hashLeaf, MAX_ENTRY_SIZE, parseBase64 } from '@vitrine/core';
-import { parseStatement, SignerError, type Statement } from '@vitrine/signer';
+import { newestWithdrawal, parseStatement, SignerError, type Statement } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { CliError, naming } from './errors.ts';
 import { readAtMost } from './files.ts';
@@ -20,6 +20,8 @@ export interface ResolvedLeaf {
   readonly entry?: Uint8Array;
   /** If the entry is known and is a statement. Its signature was not checked. */
   readonly statement?: Statement;
+  /** Where the log has a withdrawal of it, or of a release of the same stream with the same content, if the log was asked. */
+  readonly withdrawnAt?: number;
 }
 
 /** A leaf whose entry is known. */
@@ -75,6 +77,17 @@ export async function resolveStatement(
   if (resolved.statement !== undefined) return { ...resolved, statement: resolved.statement };
   // Again, for its reasons.
   return { ...resolved, statement: naming(reference, () => parseStatement(resolved.entry)) };
+}
+
+/** Tells people of a release that was withdrawn, before they build on it. */
+export function noteWithdrawn(
+  { output }: Context,
+  reference: string,
+  { withdrawnAt }: ResolvedLeaf,
+  { json }: { readonly json?: boolean },
+): void {
+  if (withdrawnAt === undefined || json) return;
+  output.note(`${reference}, or a release with the same content, was withdrawn at leaf ${withdrawnAt}`);
 }
 
 /** The leaf hash that a text is, in hex or in base64; undefined if it is none. */
@@ -143,5 +156,8 @@ async function fromLog(
   if (index === undefined) throw new CliError('entry-missing', `${reference} is not in the log ${log.origin}`);
   const entry = await log.entry(index);
   const statement = statementOf(entry);
-  return { leafHash: hashLeaf(entry), index, entry, ...(statement !== undefined && { statement }) };
+  const leaf = { leafHash: hashLeaf(entry), index, entry };
+  if (statement === undefined) return leaf;
+  const withdrawal = await newestWithdrawal(log, statement);
+  return { ...leaf, statement, ...(withdrawal !== undefined && { withdrawnAt: withdrawal.index }) };
 }

@@ -1,9 +1,8 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, constants } from 'node:fs/promises';
+import { access, constants, open } from 'node:fs/promises';
+import { devNull } from 'node:os';
 import { basename, resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { equalBytes } from '@vitrine/core';
 import type { Context } from './context.ts';
@@ -39,10 +38,11 @@ export async function loadNormalizer(context: Context, path: string): Promise<No
 }
 
 /**
- * Runs the normalizer on two files: each is its standard input once, and what it prints is hashed.
+ * Runs the normalizer on two files, and hashes what it prints. Each file is its standard input once: the file itself, opened
+ * to be read, in which it can seek and which it can open as `/dev/stdin`.
  *
  * @throws CliError `normalizer-failed` if it cannot be run or fails, or if it makes the same of both and of nothing at all:
- * then it looks at nothing, and shows nothing
+ * then it looks at nothing, and shows nothing; `file-missing`, `file-type`, `file-io`
  */
 export async function normalize(
   context: Context,
@@ -50,8 +50,8 @@ export async function normalize(
   { theirs, mine }: { readonly theirs: string; readonly mine: string },
 ): Promise<Normalized> {
   const made = {
-    theirs: await outputHash(context, normalizer, createReadStream(theirs), theirs),
-    mine: await outputHash(context, normalizer, createReadStream(mine), mine),
+    theirs: await outputHash(context, normalizer, theirs),
+    mine: await outputHash(context, normalizer, mine),
   };
   if (equalBytes(made.theirs, made.mine) && (await ignoresInput(context, normalizer, made.mine))) {
     throw new CliError('normalizer-failed', `${normalizer.name} makes the same of ${theirs} as of nothing at all`);
@@ -61,7 +61,7 @@ export async function normalize(
 
 async function ignoresInput(context: Context, normalizer: Normalizer, made: Uint8Array): Promise<boolean> {
   try {
-    return equalBytes(await outputHash(context, normalizer, Readable.from([]), 'nothing'), made);
+    return equalBytes(await outputHash(context, normalizer, devNull), made);
   } catch (error) {
     // Many refuse what is no artifact.
     if (error instanceof CliError && error.code === 'normalizer-failed') return false;
@@ -69,17 +69,15 @@ async function ignoresInput(context: Context, normalizer: Normalizer, made: Uint
   }
 }
 
-async function outputHash(
-  { signal, output }: Context,
-  { path, name }: Normalizer,
-  input: Readable,
-  shown: string,
-): Promise<Uint8Array> {
+async function outputHash({ signal, output }: Context, { path, name }: Normalizer, input: string): Promise<Uint8Array> {
   const failed = (what: string, cause?: unknown): CliError =>
-    new CliError('normalizer-failed', `${name} ${what}, on ${shown}`, { cause });
-  const child = spawn(path, [], { stdio: ['pipe', 'pipe', 'pipe'], signal });
+    new CliError('normalizer-failed', `${name} ${what}, on ${input}`, { cause });
+  await using file = await open(input).catch((error: unknown) => {
+    throw fileError(input, error);
+  });
+  const child = spawn(path, [], { stdio: [file.fd, 'pipe', 'pipe'], signal });
   // As it is: the program is the user's own.
-  child.stderr.on('data', (chunk: Uint8Array) => void output.stderr.write(chunk));
+  child.stderr!.on('data', (chunk: Uint8Array) => void output.stderr.write(chunk));
   const ended = new Promise<string | undefined>((done, reject) => {
     child.on('error', reject);
     child.on('close', (status, signalName) => {
@@ -88,19 +86,10 @@ async function outputHash(
     });
   });
   const hash = createHash('sha256');
-  const [fed, printed, end] = await Promise.allSettled([
-    pipeline(input, child.stdin),
-    pipeline(child.stdout, hash),
-    ended,
-  ]);
+  const [printed, end] = await Promise.allSettled([pipeline(child.stdout!, hash), ended]);
   signal.throwIfAborted();
   if (end.status === 'rejected') throw failed('could not be run', end.reason);
   if (end.value !== undefined) throw failed(end.value);
-  if (fed.status === 'rejected') {
-    const { code } = fed.reason as NodeJS.ErrnoException;
-    if (code !== 'EPIPE' && code !== 'ERR_STREAM_PREMATURE_CLOSE') throw fileError(shown, fed.reason);
-    throw failed('ended before it had read everything', fed.reason);
-  }
   if (printed.status === 'rejected') throw failed('could not be read', printed.reason);
   return new Uint8Array(hash.digest());
 }

@@ -1,6 +1,6 @@
 import { type Payload, SignerError, type Statement, type StatementType } from '@vitrine/signer';
 import type { Context } from './context.ts';
-import { resolveStatement } from './leaf-reference.ts';
+import { noteWithdrawn, resolveStatement } from './leaf-reference.ts';
 import type { LogOption } from './log-option.ts';
 
 /** What is a release, and can be reviewed and withdrawn. */
@@ -27,10 +27,11 @@ type PayloadOf<T extends StatementType> = Extract<Payload, { readonly type: T }>
 export async function resolveSubject<T extends StatementType>(
   context: Context,
   reference: string,
-  options: LogOption,
+  options: LogOption & { readonly json?: boolean },
   { types, audience }: { readonly types: readonly T[]; readonly audience?: string },
 ): Promise<Subject<PayloadOf<T>>> {
-  const { leafHash, entry, statement } = await resolveStatement(context, reference, options);
+  const resolved = await resolveStatement(context, reference, options);
+  const { leafHash, entry, statement } = resolved;
   const { type } = statement.payload;
   if (!types.includes(type as T)) {
     throw new SignerError(
@@ -44,5 +45,6 @@ export async function resolveSubject<T extends StatementType>(
       `${reference} is a statement for the log ${statement.audience}, and this is about ${audience}`,
     );
   }
+  noteWithdrawn(context, reference, resolved, options);
   return { leafHash, entry, statement: statement as Statement<PayloadOf<T>> };
 }

@@ -136,7 +136,7 @@ test('release build refuses what it cannot log, before it reads or writes', asyn
     [['a', '--source', '0'], 'usage: --source 0 is no source: it is a statement of type admission'],
     [['a', '--source', '9'], 'log-range: the log has 2 entries, and none at index 9'],
     [['a', '--source', '0'.repeat(64)], `entry-missing: ${'0'.repeat(64)} is not in the log example.com/log`],
-    [['a', '--source', 'vendor.key'], 'statement-malformed: vendor.key: '],
+    [['a', '--source', 'vendor.key'], 'statement-malformed: vendor.key is no statement file'],
     [['a', '--platform', 'linux x64'], 'usage: --platform '],
   ];
   for (const [args, message] of cases) {
@@ -158,7 +158,9 @@ test('release build logs nothing where the log refuses it, and says so by name',
     status: 1,
     stderr: expect.stringMatching(/^vitrine: admission-subject: /),
   });
-  // What else it has to say comes only once something was logged.
+  // Whoever wants to stop because of what it warns of can do so before anything is logged.
   const stranger = BUILD.map((arg) => (arg === 'vendor.key' ? 'other.key' : arg));
-  expect((await refusedRun(w, [...stranger, 'a'])).stderr).toMatch(/^vitrine: admission-key: [^\n]*\n$/);
+  expect((await refusedRun(w, [...stranger, 'a'])).stderr).toMatch(
+    /^vitrine: without --source [^\n]*\nvitrine: admission-key: [^\n]*\n$/,
+  );
 });

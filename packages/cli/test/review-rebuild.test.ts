@@ -121,6 +121,19 @@ test('artifacts that a normalizer makes equal are equivalent, and its digest is 
   });
 });
 
+test('a normalizer can open its input, and seek in it', async () => {
+  const w = await workspaceWithBuild();
+  write(w, { 'mine/a.gz': OTHER });
+  // Of a pipe, as of a socket, nothing can be read twice.
+  program(w, 'strip', 'test -f /dev/stdin || exit 1; gunzip < /dev/stdin | wc -l; gunzip < /dev/stdin | tail -n +2');
+  const args = ['--against', 'theirs', '--normalize', './strip'];
+  const before = ['theirs/a.gz', 'mine/a.gz'].map((name) => sha256(w.read(name)));
+  expect(await logged(w, ['review', 'rebuild', '1', 'mine', ...args, ...REVIEWER])).toMatchObject({
+    verdict: 'equivalent',
+  });
+  expect(['theirs/a.gz', 'mine/a.gz'].map((name) => sha256(w.read(name)))).toEqual(before);
+});
+
 test('artifacts that a normalizer leaves different are refused', async () => {
   const w = await workspaceWithBuild();
   write(w, { 'mine/a.gz': OTHER });

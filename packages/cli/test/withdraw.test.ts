@@ -33,6 +33,21 @@ test('a release is withdrawn with --yes, and its replacement named', async () =>
   expect(result.stderr).toMatch(/^vitrine: admission-withdrawn: /m);
 });
 
+test('whoever looks at a withdrawn release, or builds on one, is told', async () => {
+  const w = await workspaceWithBuilds();
+  write(w, { 'src/a.c': 'a' });
+  await done(w, ['release', 'source', 'src', '--product', 'acme-av', '--version', '1', '--revision', 'r', ...VENDOR]);
+  expect((await done(w, ['show', '1', '--log', 'log'])).stdout).not.toContain('withdrawn');
+  for (const leaf of ['1', '3']) await done(w, ['withdraw', leaf, '--reason', 'bad\u202e', '--yes', ...VENDOR]);
+  expect((await done(w, ['show', '1', '--log', 'log'])).stdout).toContain('withdrawn  at leaf 4: bad\\u{202e}\n');
+  expect((await done(w, ['show', '2', '--log', 'log'])).stdout).not.toContain('withdrawn');
+  const note = 'vitrine: 3, or a release with the same content, was withdrawn at leaf 5\n';
+  const build = ['release', 'build', 'av-1.1', '--product', 'acme-av', '--version', '2', '--channel', 'beta'];
+  expect((await done(w, [...build, '--source', '3', ...VENDOR])).stderr).toBe(note);
+  expect((await done(w, ['review', 'source', '3', 'src', ...REVIEWER])).stderr).toContain(note);
+  expect((await done(w, ['review', 'source', '3', 'src', ...REVIEWER, '--json'])).stderr).toBe('');
+});
+
 test('without a terminal, --yes is needed', async () => {
   const w = await workspaceWithBuilds();
   expect(await refusedRun(w, [...WITHDRAW, ...VENDOR])).toMatchObject({

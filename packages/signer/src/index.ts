@@ -1,6 +1,6 @@
 export { admittedKeys, type KeyList } from './admission/key-list.ts';
 export { signingRole } from './admission/signing-role.ts';
-export { newestDatabase, statementAdmission } from './admission/statement-admission.ts';
+export { newestDatabase, newestWithdrawal, statementAdmission } from './admission/statement-admission.ts';
 export type { LoggedStatement } from './admission/statement-reader.ts';
 export { compareText } from './compare-bytes.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';

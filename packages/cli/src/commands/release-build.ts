@@ -5,7 +5,7 @@ import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError } from '../errors.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
 import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
-import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
+import { LEAF_ARGUMENT, noteWithdrawn, resolveLeaf } from '../leaf-reference.ts';
 import { checkNames, checkReleasedNames, releasedFiles } from '../released-files.ts';
 
 interface Options extends IssueOptions {
@@ -82,8 +82,8 @@ async function releaseBuild(context: Context, paths: readonly string[], options:
   checkDraft({ ...common, manifest: { name: 'manifest', size: 0, sha256: ANY_HASH } });
   const source = options.source === undefined ? undefined : await sourceOf(context, options.source, options);
 
-  const describe = async ({ note }: Issuer): Promise<BuildPayload> => {
-    if (source === undefined) note('without --source nobody learns which source this was built from');
+  const describe = async ({ warn }: Issuer): Promise<BuildPayload> => {
+    if (source === undefined) warn('without --source nobody learns which source this was built from');
     const hashed = await hashFiles(context, [...files, ...attached], options);
     const artifacts = hashed.slice(0, files.length);
     const attachments = describeAttached(attached, hashed.slice(files.length));
@@ -99,7 +99,8 @@ async function releaseBuild(context: Context, paths: readonly string[], options:
 
 /** @throws CliError `usage` for a statement that is not the source of this product; what `resolveLeaf` throws */
 async function sourceOf(context: Context, reference: string, options: Options): Promise<Uint8Array> {
-  const { leafHash, entry, statement } = await resolveLeaf(context, reference, options);
+  const resolved = await resolveLeaf(context, reference, options);
+  const { leafHash, entry, statement } = resolved;
   // A leaf hash alone says nothing; the log knows more.
   if (entry === undefined) return leafHash;
   const payload = statement?.payload;
@@ -109,6 +110,7 @@ async function sourceOf(context: Context, reference: string, options: Options): 
   if (payload.product !== options.product) {
     throw new CliError('usage', `--source ${reference} is a source of ${payload.product}, not of ${options.product}`);
   }
+  noteWithdrawn(context, reference, resolved, options);
   return leafHash;
 }
 

@@ -122,7 +122,7 @@ async function releaseDatabase(context: Context, path: string, options: Options)
     }
     const { format: before } = previous;
     if (format !== undefined && before !== undefined && formatText(format) !== formatText(before)) {
-      issuer.note(`the records of the release before this one were read as ${formatText(before)}`);
+      issuer.warn(`the records of the release before this one were read as ${formatText(before)}`);
     }
     const { artifacts, deltaArtifact } = await hashAll(context, database, options);
     const records = format && (await countRecords(context, database, { format, json: options.json }));
@@ -158,7 +158,7 @@ async function findPrevious(context: Context, issuer: Issuer, options: Options):
     return entry === undefined ? { leafHash } : { leafHash, sequence: sequenceOf(statement, issuer, options) };
   }
   if (offline && !hasLog(context, options)) {
-    issuer.note('without the log, or --previous, the release before this one is not named');
+    issuer.warn('without the log, or --previous, the release before this one is not named');
     return {};
   }
   await using log = await openLog(await logDirectory(context, options));

@@ -1,4 +1,5 @@
-import { formatBase64 } from '@vitrine/core';
+import { equalBytes, formatBase64 } from '@vitrine/core';
+import { newestWithdrawal } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
@@ -43,12 +44,13 @@ async function show(context: Context, reference: string, options: Options): Prom
     const text = visible(entry);
     return await output.text(text.endsWith('\n') ? text : `${text}\n`);
   }
-  const { signature, mentions, at } = await askLog(context, { ...resolved, statement }, options);
+  const { signature, mentions, at, withdrawn } = await askLog(context, { ...resolved, statement }, options);
   if (options.json) return await output.json({ ...entryJson(index, entry, statement), signature });
   const rows: Row[] = [
     ...(at === undefined ? [] : [['index', at] as const]),
     ['leaf hash', formatBase64(resolved.leafHash)],
     ...statementRows(statement, mentions),
+    ...(withdrawn === undefined ? [] : [['withdrawn', withdrawn] as const]),
     ['signature', signatureText(signature, statement)],
   ];
   await output.text(aligned(rows));
@@ -59,10 +61,15 @@ async function askLog(
   context: Context,
   { entry, leafHash, statement, index }: ResolvedStatement,
   options: LogOption,
-): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string }> {
+): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string; withdrawn?: string }> {
   if (!hasLog(context, options)) return { signature: NO_LOG, mentions: NO_MENTIONS };
   await using log = await openLog(await logDirectory(context, options));
   const mentions = await mentionsIn(log, statement);
   const at = String(index ?? (await log.indexOf(leafHash)) ?? `not in the log ${printable(log.origin)}`);
-  return { signature: await checkSignature(log, entry, statement), mentions, at };
+  const signature = await checkSignature(log, entry, statement);
+  const withdrawal = await newestWithdrawal(log, statement);
+  if (withdrawal === undefined) return { signature, mentions, at };
+  const { subject, reason } = withdrawal.statement.payload;
+  const what = equalBytes(subject, leafHash) ? '' : ', as a release with the same content';
+  return { signature, mentions, at, withdrawn: `at leaf ${withdrawal.index}${what}: ${printable(reason)}` };
 }

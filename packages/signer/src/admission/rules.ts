@@ -119,6 +119,22 @@ export async function latestDatabase(
   return { index, leafHash, statement: { ...statement, payload } };
 }
 
+/** The newest withdrawal of this very release, or of another one of its stream with the same content. */
+export async function latestWithdrawal(
+  reader: StatementReader,
+  log: LogView,
+  release: Statement<ReleasePayload>,
+): Promise<(LoggedStatement & { readonly statement: Statement<WithdrawalPayload> }) | undefined> {
+  const index = await follow(log, withdrawnPointer(streamNameOf(release), contentOf(release.payload)));
+  if (index === undefined) return undefined;
+  const { leafHash, statement } = await reader.at(log, index);
+  const { payload } = statement;
+  if (payload.type !== 'withdrawal' || statement.issuer !== release.issuer) {
+    throw damaged('leads to another statement than a withdrawal');
+  }
+  return { index, leafHash, statement: { ...statement, payload } };
+}
+
 /** A review is of a release; only a build can be reproduced. */
 export async function judgeReview(judged: Judged<ReviewPayload>): Promise<DerivedPair[]> {
   const { subject, verdict } = judged.statement.payload;

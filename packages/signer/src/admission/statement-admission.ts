@@ -2,11 +2,19 @@ import { quote, type VerifierKey, verifyEd25519 } from '@vitrine/core';
 import type { Admission, DerivedPair, LogView } from '@vitrine/core/log';
 import { SignerError } from '../error.ts';
 import { parseSignedStatement, type SignedStatement } from '../statement/parse-statement.ts';
-import type { DatabasePayload, Payload, Role, StatementType } from '../statement/payload.ts';
+import type { DatabasePayload, Payload, Role, StatementType, WithdrawalPayload } from '../statement/payload.ts';
 import type { Statement } from '../statement/statement.ts';
 import { type AdmittedKey, displayKey, keyState, nameOfKeyId } from './admission-key.ts';
 import { changeKeys } from './key-list.ts';
-import { judgeBuild, judgeDatabase, judgeReview, judgeSource, judgeWithdrawal, latestDatabase } from './rules.ts';
+import {
+  judgeBuild,
+  judgeDatabase,
+  judgeReview,
+  judgeSource,
+  judgeWithdrawal,
+  latestDatabase,
+  latestWithdrawal,
+} from './rules.ts';
 import { signingRole } from './signing-role.ts';
 import { type LoggedStatement, StatementReader } from './statement-reader.ts';
 
@@ -58,6 +66,22 @@ export function newestDatabase(
   name: string,
 ): Promise<(LoggedStatement & { readonly statement: Statement<DatabasePayload> }) | undefined> {
   return latestDatabase(reader, log, { issuer, stream: name });
+}
+
+/**
+ * The newest withdrawal of a release, or of another one of its stream with the same content, if the log has any: this is
+ * what the log says, and proves nothing to whoever does not have the whole log.
+ *
+ * @param log a log of statements
+ * @param statement a source, a build or a database; others have no withdrawal
+ * @throws CoreError `log-corrupt`
+ */
+export async function newestWithdrawal(
+  log: LogView,
+  statement: Statement,
+): Promise<(LoggedStatement & { readonly statement: Statement<WithdrawalPayload> }) | undefined> {
+  const isRelease = is(statement, 'source') || is(statement, 'build') || is(statement, 'database');
+  return isRelease ? latestWithdrawal(reader, log, statement) : undefined;
 }
 
 function is<T extends StatementType>(

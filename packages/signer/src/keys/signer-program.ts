@@ -1,4 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { type FileHandle, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { formatVkey, parseBase64, type VerifierKey } from '@vitrine/core';
 import { SignerError } from '../error.ts';
 import { type StatementSigner, verifiedSigner } from './statement-signer.ts';
@@ -22,9 +25,9 @@ export interface ProgramSignerOptions {
 }
 
 /**
- * Signs with a program: a command line for the shell (`sh -c`, on Windows cmd.exe), run once for each signature. It gets
- * the bytes on standard input and prints the signature, 64 bytes, as they are or in hex or base64. docs/formats.md has
- * the rest.
+ * Signs with a program: a command line for the shell (`sh -c`, on Windows cmd.exe), run once for each signature. Its
+ * standard input is a temporary file with the bytes, which is gone when it has ended. It prints the signature, 64 bytes, as
+ * they are or in hex or base64. docs/formats.md has the rest.
  *
  * `sign` throws SignerError `signer-failed`, with the reason.
  *
@@ -41,15 +44,44 @@ export function programSigner(vkey: VerifierKey, command: string, options: Progr
 
 const toStderr = (chunk: Uint8Array): void => void process.stderr.write(chunk);
 
-/** What a program prints that ends with exit status 0. */
-function runProgram(
+/** What a program prints that gets these bytes and ends with exit status 0. */
+async function runProgram(command: string, input: Uint8Array, options: ProgramSignerOptions): Promise<Buffer> {
+  options.signal?.throwIfAborted();
+  // Node's pipes are sockets on some systems, which no program can open as /dev/stdin, and some programs need a size.
+  await using directory = await temporaryDirectory();
+  await using file = await fileWith(join(directory.path, 'to-be-signed'), input);
+  return await runOn(file, command, options);
+}
+
+async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'vitrine-sign-')).catch(notGiven);
+  return {
+    path,
+    // What it holds is no secret, and no reason to lose a signature or to hide another error.
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }).catch(() => {}),
+  };
+}
+
+/** A new file with these bytes, open to be read. */
+async function fileWith(path: string, content: Uint8Array): Promise<FileHandle> {
+  return await writeFile(path, content, { mode: 0o600, flag: 'wx' })
+    .then(() => open(path))
+    .catch(notGiven);
+}
+
+function notGiven(cause: Error): never {
+  throw failed(`could not be given a temporary file with what to sign: ${cause.message}`, cause);
+}
+
+/** What a program prints that has this file as its standard input and ends with exit status 0. */
+function runOn(
+  file: FileHandle,
   command: string,
-  input: Uint8Array,
   { onStderr = toStderr, signal }: ProgramSignerOptions,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const child = spawn(command, { shell: true, stdio: 'pipe' });
+    const child = spawn(command, { shell: true, stdio: [file.fd, 'pipe', 'pipe'] });
     const chunks: Buffer[] = [];
     let size = 0;
     const settle = (act: () => void): void => {
@@ -69,15 +101,12 @@ function runProgram(
         else reject(failed(describeEnd(status, killedBy)));
       });
     });
-    child.stdout.on('data', (chunk: Buffer) => {
+    child.stdout!.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       size += chunk.length;
       if (size > MAX_OUTPUT_SIZE) stop(failed(`printed more than ${MAX_OUTPUT_SIZE} bytes, and a signature has 64`));
     });
-    child.stderr.on('data', onStderr);
-    // It may have known what to sign, or not want it. What it prints, and its exit status, tell.
-    child.stdin.on('error', () => {});
-    child.stdin.end(input);
+    child.stderr!.on('data', onStderr);
   });
 }
 

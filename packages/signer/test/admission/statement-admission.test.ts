@@ -11,7 +11,16 @@ import {
 import { fsck, Log } from '@vitrine/core/log';
 import { MemoryDisk, MemoryStore } from '@vitrine/testkit';
 import { describe, expect, test } from 'vitest';
-import { admittedKeys, newestDatabase, type Payload, signStatement, statementAdmission } from '../../src/index.ts';
+import {
+  admittedKeys,
+  newestDatabase,
+  newestWithdrawal,
+  type Payload,
+  parseStatement,
+  type Statement,
+  signStatement,
+  statementAdmission,
+} from '../../src/index.ts';
 import {
   adding,
   artifact,
@@ -347,6 +356,24 @@ describe("a database's sequence", () => {
     expect(newest).toMatchObject({ index: 3, statement: { payload: { sequence: 4 } } });
     expect(newest!.leafHash).toEqual(last);
   });
+});
+
+test('newestWithdrawal finds the withdrawal of a release, or of its content, in its own stream alone', async () => {
+  const log = await TestLog.create();
+  const at = async (leafHash: Uint8Array): Promise<Statement> =>
+    parseStatement(await log.log.entry((await log.log.indexOf(leafHash))!));
+  const first = await log.take(VENDOR, database(1));
+  const second = await log.take(VENDOR, database(2, { file: 1 }));
+  const elsewhere = await log.take(OTHER_VENDOR, database(1));
+  expect(await newestWithdrawal(log.log, await at(first))).toBeUndefined();
+  const withdrawn = await log.take(VENDOR, withdrawal(first));
+  const found = await newestWithdrawal(log.log, await at(first));
+  expect(found).toMatchObject({ index: log.log.size - 1, statement: { payload: { subject: first } } });
+  expect(found!.leafHash).toEqual(withdrawn);
+  // Both have the same artifacts.
+  expect(await newestWithdrawal(log.log, await at(second))).toMatchObject({ index: log.log.size - 1 });
+  expect(await newestWithdrawal(log.log, await at(elsewhere))).toBeUndefined();
+  expect(await newestWithdrawal(log.log, await at(withdrawn))).toBeUndefined();
 });
 
 describe('a review', () => {

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import promises from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { ed25519Signer, KEY_TYPE_ED25519_COSIGNATURE } from '@vitrine/core';
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { type ProgramSignerOptions, programSigner } from '../../src/node.ts';
 import { directory, fixedKey, KEY, MESSAGE, OTHER_KEY } from './support/fixtures.ts';
 
@@ -19,6 +21,19 @@ function node(program: string): string {
   return `${quote(process.execPath)} ${quote(file)}`;
 }
 
+/** The start of a program that signs as `vkey` has it. */
+const SIGNING = `
+  import { createPrivateKey, sign } from 'node:crypto';
+  const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 1)]);
+  const signed = (bytes) => sign(null, bytes, createPrivateKey({ key: der, format: 'der', type: 'pkcs8' }));
+`;
+
+/** Where the temporary files go during this test. */
+function temporaryFilesIn(path: string): void {
+  vi.stubEnv('TMPDIR', path);
+  onTestFinished(() => void vi.unstubAllEnvs());
+}
+
 const sign = (command: string, options?: ProgramSignerOptions): Promise<Uint8Array> =>
   programSigner(vkey, command, options).sign(MESSAGE);
 
@@ -27,12 +42,9 @@ const printing = (output: string | Uint8Array): string =>
   `cat > /dev/null; printf '${[...Buffer.from(output)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')}'`;
 
 test('a program gets the bytes on standard input and signs them', async () => {
-  const command = node(`
-    import { createPrivateKey, sign } from 'node:crypto';
+  const command = node(`${SIGNING}
     import { readFileSync } from 'node:fs';
-    const der = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 1)]);
-    const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    process.stdout.write(sign(null, readFileSync(0), key));
+    process.stdout.write(signed(readFileSync(0)));
   `);
   const signer = programSigner(vkey, command);
   expect(signer).toMatchObject({ vkey, keyName: vkey.keyName, keyId: vkey.keyId });
@@ -41,6 +53,84 @@ test('a program gets the bytes on standard input and signs them', async () => {
   expect(await signer.sign(large)).toEqual(await ed25519Signer(KEY).sign(large));
   const [one, two] = await Promise.all([signer.sign(Buffer.of(1)), signer.sign(Buffer.of(2))]);
   expect(one).not.toEqual(two);
+});
+
+test('a program can open its standard input, which is a regular file with nothing but the bytes', async () => {
+  const command = node(`${SIGNING}
+    import { readFileSync, statSync } from 'node:fs';
+    if (!statSync('/dev/stdin').isFile() || statSync('/dev/stdin').size !== ${MESSAGE.length}) process.exit(1);
+    process.stdout.write(signed(readFileSync('/dev/stdin')));
+  `);
+  expect(await sign(command)).toEqual(new Uint8Array(SIGNATURE));
+});
+
+test('nobody else can read what a program gets, and the program cannot write to it', async () => {
+  const files = directory();
+  const command = node(`${SIGNING}
+    import { fstatSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+    const [name] = readdirSync(${JSON.stringify(files)});
+    if ((statSync(${JSON.stringify(files)} + '/' + name).mode & 0o777) !== 0o700) process.exit(1);
+    if ((fstatSync(0).mode & 0o777) !== 0o600) process.exit(2);
+    try {
+      writeSync(0, 'more');
+      process.exit(3);
+    } catch {}
+    process.stdout.write(signed(readFileSync(0)));
+  `);
+  temporaryFilesIn(files);
+  expect(await sign(command)).toEqual(new Uint8Array(SIGNATURE));
+});
+
+test('nothing is left of what a program got', async () => {
+  const [files, marker] = [directory(), join(directory(), 'started')];
+  temporaryFilesIn(files);
+  await sign(`test -n "$(ls ${quote(files)})" && ${printing(SIGNATURE)}`);
+  expect(readdirSync(files)).toEqual([]);
+  for (const command of ['exit 3', 'kill -KILL $$', 'yes', 'echo signed', printing(WRONG)]) {
+    await expect(sign(command, { onStderr: () => {} })).rejects.toMatchObject({ code: 'signer-failed' });
+    expect(readdirSync(files)).toEqual([]);
+  }
+  const controller = new AbortController();
+  const pending = sign(`touch ${quote(marker)}; exec sleep 60`, { signal: controller.signal });
+  pending.catch(() => {});
+  await expect.poll(() => existsSync(marker)).toBe(true);
+  expect(readdirSync(files)).toHaveLength(1);
+  controller.abort();
+  await expect(pending).rejects.toMatchObject({ name: 'AbortError' });
+  expect(readdirSync(files)).toEqual([]);
+});
+
+test('without a place for temporary files no program is run', async () => {
+  const marker = join(directory(), 'started');
+  temporaryFilesIn(join(directory(), 'nowhere'));
+  await expect(sign(`touch ${quote(marker)}`)).rejects.toMatchObject({
+    code: 'signer-failed',
+    message: expect.stringMatching(
+      /^the signer command could not be given a temporary file with what to sign: ENOENT: .*nowhere/,
+    ),
+    cause: expect.objectContaining({ code: 'ENOENT' }),
+  });
+  expect(existsSync(marker)).toBe(false);
+});
+
+test('where temporary files find no space no program is run, and nothing is left', async () => {
+  const [files, marker] = [directory(), join(directory(), 'started')];
+  temporaryFilesIn(files);
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const write = vi.spyOn(promises, 'writeFile').mockRejectedValueOnce(full);
+  syncBuiltinESMExports();
+  try {
+    await expect(sign(`touch ${quote(marker)}`)).rejects.toMatchObject({
+      code: 'signer-failed',
+      message: `the signer command could not be given a temporary file with what to sign: ${full.message}`,
+      cause: full,
+    });
+  } finally {
+    write.mockRestore();
+    syncBuiltinESMExports();
+  }
+  expect(readdirSync(files)).toEqual([]);
+  expect(existsSync(marker)).toBe(false);
 });
 
 test('what is signed is what was there when it began', async () => {
@@ -155,6 +245,15 @@ test('a program ends when the signal says so', async () => {
   const pid = readFileSync(marker, 'utf8').trim();
   await expect.poll(() => spawnSync('kill', ['-0', pid]).status).not.toBe(0);
   await expect(sign('true', { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+});
+
+test('a program is not run if the signal says so before', async () => {
+  const marker = join(directory(), 'started');
+  const controller = new AbortController();
+  const pending = sign(`touch ${quote(marker)}; ${printing(SIGNATURE)}`, { signal: controller.signal });
+  controller.abort();
+  await expect(pending).rejects.toMatchObject({ name: 'AbortError' });
+  expect(existsSync(marker)).toBe(false);
 });
 
 test('keys of other types sign no statements', () => {

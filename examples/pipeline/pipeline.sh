@@ -317,7 +317,7 @@ as customer vitrine verify --record "$new_rule" --proof new-in-1.tlog-proof --po
 as customer vitrine verify --record "$old_rule" --proof old-in-1.tlog-proof --policy policy --signer vendor.vkey
 as customer vitrine verify --record Mozilla --proof mozilla-in-3.tlog-proof --policy policy --signer vault.vkey
 as customer vitrine verify --record gmail.com --proof gmail-in-4.tlog-proof --policy policy --signer vendor.vkey
-refused proof-mismatch customer vitrine verify --record "$old_rule" --proof new-in-3.tlog-proof --policy policy
+refused statement-proof-mismatch customer vitrine verify --record "$old_rule" --proof new-in-3.tlog-proof --policy policy
 echo >> "$work/customer/index.ts"
 refused statement-proof-mismatch customer vitrine verify index.ts --policy policy --signer vendor.vkey
 

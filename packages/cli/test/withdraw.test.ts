@@ -41,6 +41,10 @@ test('whoever looks at a withdrawn release, or builds on one, is told', async ()
   for (const leaf of ['1', '3']) await done(w, ['withdraw', leaf, '--reason', 'bad\u202e', '--yes', ...VENDOR]);
   expect((await done(w, ['show', '1', '--log', 'log'])).stdout).toContain('withdrawn  at leaf 4: bad\\u{202e}\n');
   expect((await done(w, ['show', '2', '--log', 'log'])).stdout).not.toContain('withdrawn');
+  const json = async (leaf: string): Promise<object> =>
+    parseAs('entry', (await done(w, ['show', leaf, '--json', '--log', 'log'])).stdout);
+  expect(await json('1')).toMatchObject({ withdrawnAt: 4 });
+  expect(await json('2')).not.toHaveProperty('withdrawnAt');
   const note = 'vitrine: 3, or a release with the same content, was withdrawn at leaf 5\n';
   const build = ['release', 'build', 'av-1.1', '--product', 'acme-av', '--version', '2', '--channel', 'beta'];
   expect((await done(w, [...build, '--source', '3', ...VENDOR])).stderr).toBe(note);

@@ -45,15 +45,25 @@ async function show(context: Context, reference: string, options: Options): Prom
     return await output.text(text.endsWith('\n') ? text : `${text}\n`);
   }
   const { signature, mentions, at, withdrawn } = await askLog(context, { ...resolved, statement }, options);
-  if (options.json) return await output.json({ ...entryJson(index, entry, statement), signature });
+  if (options.json) {
+    const withdrawnAt = withdrawn?.index;
+    const known = { signature, ...(withdrawnAt !== undefined && { withdrawnAt }) };
+    return await output.json({ ...entryJson(index, entry, statement), ...known });
+  }
   const rows: Row[] = [
     ...(at === undefined ? [] : [['index', at] as const]),
     ['leaf hash', formatBase64(resolved.leafHash)],
     ...statementRows(statement, mentions),
-    ...(withdrawn === undefined ? [] : [['withdrawn', withdrawn] as const]),
+    ...(withdrawn === undefined ? [] : [['withdrawn', withdrawn.text] as const]),
     ['signature', signatureText(signature, statement)],
   ];
   await output.text(aligned(rows));
+}
+
+interface Withdrawn {
+  readonly index: number;
+  /** For people. */
+  readonly text: string;
 }
 
 /** What only the log knows of a statement. */
@@ -61,7 +71,7 @@ async function askLog(
   context: Context,
   { entry, leafHash, statement, index }: ResolvedStatement,
   options: LogOption,
-): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string; withdrawn?: string }> {
+): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string; withdrawn?: Withdrawn }> {
   if (!hasLog(context, options)) return { signature: NO_LOG, mentions: NO_MENTIONS };
   await using log = await openLog(await logDirectory(context, options));
   const mentions = await mentionsIn(log, statement);
@@ -71,5 +81,7 @@ async function askLog(
   if (withdrawal === undefined) return { signature, mentions, at };
   const { subject, reason } = withdrawal.statement.payload;
   const what = equalBytes(subject, leafHash) ? '' : ', as a release with the same content';
-  return { signature, mentions, at, withdrawn: `at leaf ${withdrawal.index}${what}: ${printable(reason)}` };
+  const { index: withdrawnAt } = withdrawal;
+  const text = `at leaf ${withdrawnAt}${what}: ${printable(reason)}`;
+  return { signature, mentions, at, withdrawn: { index: withdrawnAt, text } };
 }

@@ -39,10 +39,16 @@ export interface ResolvedStatement extends ResolvedEntry {
  * file. The log is opened to read, and closed again. A statement file needs none, and a leaf hash is taken as it is where no
  * log is named.
  *
- * @throws CliError `entry-missing` if the log does not have it; `file-` codes; CoreError `log-range`; what `openLog` throws;
+ * @throws CliError `usage` for an index without a log; `entry-missing` if the log does not have it; `file-` codes; CoreError `log-range`; what `openLog` throws;
  * SignerError `statement-malformed` for a file that holds none
  */
 export async function resolveLeaf(context: Context, reference: string, options: LogOption): Promise<ResolvedLeaf> {
+  if (isIndex(reference) && !hasLog(context, options)) {
+    throw new CliError(
+      'usage',
+      `${reference} is an index, which needs the log: name it with --log, or in VITRINE_LOG, or give the statement file`,
+    );
+  }
   if (isIndex(reference)) return fromLog(context, decimalArgument('index')(reference), reference, options);
   const leafHash = parseLeafHash(reference);
   if (leafHash === undefined) return fromFile(reference);

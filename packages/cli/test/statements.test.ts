@@ -57,6 +57,10 @@ test('ls prints statements for people, and filters them by type, stream and issu
   expect(await filtered('--stream', 'acme-av/stable')).toEqual([3]);
   expect(await filtered('--issuer', 'acme.example', '--from', '2')).toEqual([2, 3]);
   expect(await filtered('--type', 'build', '--stream', 'acme-rules')).toEqual([]);
+  expect(await w.run(['ls', ...LOG, '--issuer', 'acme.exmaple'])).toMatchObject({
+    stdout: '',
+    stderr: 'vitrine: none of 4 entries is such\n',
+  });
   expect((await w.run(['ls', ...LOG, '--type', 'rumour'])).stderr).toContain('vitrine: usage: ');
   const json = parseLinesAs('entry', (await w.run(['ls', ...LOG, '--issuer', 'acme.example', '--json'])).stdout);
   expect(json.map(({ statement }) => (statement as { type: string }).type)).toEqual(['database', 'database', 'build']);
@@ -161,7 +165,10 @@ test('show refuses what is not there, or is no leaf', async () => {
     [['4', ...LOG], 'log-range: the log has 4 entries, and none at index 4\n'],
     [[absent, ...LOG], `entry-missing: ${absent} is not in the log example.com/log\n`],
     [[absent], 'usage: a leaf hash says nothing without the log: name it with --log, or give the statement file\n'],
-    [['1'], 'usage: name the log with --log, or in VITRINE_LOG\n'],
+    [
+      ['1'],
+      'usage: 1 is an index, which needs the log: name it with --log, or in VITRINE_LOG, or give the statement file\n',
+    ],
     [['9007199254740992', ...LOG], 'usage: index must be at most 2^53 - 1, not 9007199254740992\n'],
     [['01', ...LOG], 'usage: index must be a decimal number, not 01\n'],
     [

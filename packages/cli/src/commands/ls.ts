@@ -9,7 +9,7 @@ import { type LogOption, logDirectory, openLog, withLogOption } from '../log-opt
 import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';
 import { SHORT_HASH, STATEMENT_TYPES, statementLine } from '../statement-view.ts';
-import { cut, preview } from '../text.ts';
+import { count, cut, preview } from '../text.ts';
 
 interface Filter {
   readonly type?: StatementType;
@@ -63,12 +63,14 @@ async function list(context: Context, options: Options): Promise<void> {
   const columns = output.stdout.isTTY === true ? (output.stdout.columns ?? DEFAULT_WIDTH) : Number.POSITIVE_INFINITY;
   const width = Math.max(MIN_PREVIEW, columns - fixed);
   let index = from - 1;
+  let shown = 0;
   for await (const entry of log.entries(from, to)) {
     if (signal.aborted) throw interrupted();
     if (output.closed) return;
     index++;
     const statement = statementOf(entry);
     if (!isWanted(statement, options)) continue;
+    shown++;
     if (options.json) await output.json(entryJson(index, entry, statement));
     else {
       const hash = formatBase64(leafHash(entry)).slice(0, SHORT_HASH);
@@ -80,6 +82,10 @@ async function list(context: Context, options: Options): Promise<void> {
       await output.text(`${String(index).padStart(indexWidth)}  ${hash}  ${size}  ${text}\n`);
     }
   }
+  // A misspelt name looks like an empty list otherwise.
+  const isFiltered = options.type !== undefined || options.stream !== undefined || options.issuer !== undefined;
+  if (shown === 0 && isFiltered && !options.json)
+    output.note(`none of ${count(to - from, 'entry', 'entries')} is such`);
 }
 
 function isWanted(statement: Statement | undefined, { type, stream, issuer }: Filter): boolean {

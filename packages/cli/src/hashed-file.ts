@@ -74,7 +74,8 @@ async function hashFile(
   return { size, sha256: new Uint8Array(hash.digest()) };
 }
 
-async function checkFile(path: string): Promise<{ size: number; mtimeMs: number }> {
+/** Looks at a file before it is read: that it is one, and can be. @throws CliError `file-missing`, `file-type`, `file-io` */
+export async function checkFile(path: string): Promise<{ size: number; mtimeMs: number }> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new CliError('file-type', `${path} is a directory`);

@@ -55,9 +55,10 @@ export interface Issuer {
  * Refuses options that do not go together, and what is known to fail later. {@link issue} does it too, first of all; whoever
  * works long before that calls it before.
  *
- * @throws CliError `usage`, `file-exists`; what `logDirectory` and `describeLog` throw
+ * @returns the origin of the log that a statement is meant for, as {@link audienceOf}
+ * @throws CliError `usage`, `file-exists`; what `audienceOf` throws
  */
-export async function checkIssueOptions(context: Context, options: IssueOptions): Promise<void> {
+export async function checkIssueOptions(context: Context, options: IssueOptions): Promise<string> {
   const { offline, out, force, origin, json, logKey } = options;
   if (offline) {
     if (logKey !== undefined) throw new CliError('usage', '--offline does not log, and needs no --log-key');
@@ -70,7 +71,7 @@ export async function checkIssueOptions(context: Context, options: IssueOptions)
     const [stray] = Object.entries({ out, force, origin }).find(([, value]) => value !== undefined) ?? [];
     if (stray !== undefined) throw new CliError('usage', `--${stray} goes with --offline`);
   }
-  await audienceOf(context, options);
+  return audienceOf(context, options);
 }
 
 /**
@@ -115,8 +116,7 @@ export async function issue(
   payload: Payload | ((issuer: Issuer) => Promise<Payload>),
   options: IssueOptions,
 ): Promise<void> {
-  await checkIssueOptions(context, options);
-  const audience = await audienceOf(context, options);
+  const audience = await checkIssueOptions(context, options);
   const signer = await statementSigner(context, options);
   const target = options.offline ? undefined : await appendTarget(context, options);
   const { keyName } = signer;

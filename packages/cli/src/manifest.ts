@@ -1,5 +1,5 @@
 import { CoreError, parseDecimal } from '@vitrine/core';
-import type { Artifact } from '@vitrine/signer';
+import { type Artifact, compareText } from '@vitrine/signer';
 import { CliError } from './errors.ts';
 import { hex } from './hex.ts';
 import { decodeUtf8 } from './text.ts';
@@ -35,7 +35,7 @@ export function parseManifest(bytes: Uint8Array, shown: string): Artifact[] {
     .split('\n')
     .map((line, i) => parseLine(line, `${shown}: line ${i + 1}`));
   for (const [i, { name }] of artifacts.entries()) {
-    if (i > 0 && Buffer.compare(Buffer.from(artifacts[i - 1]!.name), Buffer.from(name)) >= 0) {
+    if (i > 0 && compareText(artifacts[i - 1]!.name, name) >= 0) {
       throw malformed(`${shown}: line ${i + 1}`, 'is out of order, or names a file again');
     }
   }

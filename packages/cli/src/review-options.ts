@@ -2,7 +2,7 @@ import type { ReviewPayload, Verdict } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from './context.ts';
 import { ANY_HASH, checkDraft } from './draft.ts';
-import { hashFiles, inputFile } from './hashed-file.ts';
+import { checkFile, hashFiles, inputFile } from './hashed-file.ts';
 import { checkIssueOptions, type IssueOptions, withIssueOptions } from './issue.ts';
 
 /** What {@link withReviewOptions} leaves among a command's options. */
@@ -30,18 +30,20 @@ export function verdictOption(description: string, choices: readonly Verdict[]):
 /**
  * Refuses what can be known to be wrong before anything that takes long.
  *
+ * @returns the origin of the log that the review is meant for
  * @throws CliError `usage` and `file-` codes
  */
-export async function checkReviewOptions(context: Context, options: ReviewOptions): Promise<void> {
+export async function checkReviewOptions(context: Context, options: ReviewOptions): Promise<string> {
   const { method, evidence } = options;
-  await checkIssueOptions(context, options);
+  const audience = await checkIssueOptions(context, options);
   checkDraft({
     type: 'review',
     subject: ANY_HASH,
     verdict: 'rejected',
     ...(method !== undefined && { method }),
   });
-  if (evidence !== undefined) await hashFiles(context, [await inputFile(evidence)], options);
+  if (evidence !== undefined) await checkFile((await inputFile(evidence)).path);
+  return audience;
 }
 
 /** The review of a subject, with the digest of the evidence. @throws CliError with `file-` codes */

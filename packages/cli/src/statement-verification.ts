@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import {
-  equalBytes,
   formatBase64,
   formatVkey,
   leafHash as hashLeaf,
@@ -34,6 +33,7 @@ import type { Context } from './context.ts';
 import { readDocument } from './document.ts';
 import { CliError, fileError, naming } from './errors.ts';
 import { hex } from './hex.ts';
+import { isSameFile } from './logged-artifacts.ts';
 import type { LoadedPolicy } from './policy-file.ts';
 import { emptyAbsence, readRecord } from './record-option.ts';
 import { readVkey } from './signer-option.ts';
@@ -206,7 +206,7 @@ async function verifyFileClaim(
 ): Promise<StatementFinding> {
   const logged = verifyFileProof({ tree, file: claim.file });
   const found = await hashSource(file, logged.mode, signal);
-  if (found.size !== logged.size || !equalBytes(found.sha256, logged.sha256)) {
+  if (!isSameFile(found, logged)) {
     throw mismatch(
       `${file} is not the file in the source: expected ${contentText(logged)}; found ${contentText(found)}`,
     );

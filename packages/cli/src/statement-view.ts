@@ -16,17 +16,6 @@ import { formatTime } from './time.ts';
 /** A row of a label and a value, for `aligned`. */
 export type Row = readonly [label: string, value: string];
 
-/** The types of statements. */
-export const STATEMENT_TYPES: readonly StatementType[] = [
-  'source',
-  'build',
-  'database',
-  'review',
-  'withdrawal',
-  'admission',
-  'handling',
-];
-
 /** How many characters of a leaf hash in base64 `ls` shows: its first nine bytes, enough to tell entries apart by eye. */
 export const SHORT_HASH: number = 12;
 

@@ -2,6 +2,7 @@
 export { ed25519Verify as verifyEd25519 } from '#ed25519';
 export { sha256 } from '#sha256';
 export { formatBase64, parseBase64 } from './bytes/base64.ts';
+export { compareBytes } from './bytes/compare.ts';
 export { parseDecimal } from './bytes/decimal.ts';
 export { equalBytes } from './bytes/equal.ts';
 export { type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor/cbor.ts';

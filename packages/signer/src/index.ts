@@ -2,7 +2,7 @@ export { admittedKeys, type KeyList } from './admission/key-list.ts';
 export { signingRole } from './admission/signing-role.ts';
 export { newestDatabase, newestWithdrawal, statementAdmission } from './admission/statement-admission.ts';
 export type { LoggedStatement } from './admission/statement-reader.ts';
-export { compareText } from './compare-bytes.ts';
+export { compareText } from './compare-text.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';
 export { COMMITMENT_KEY_SIZE, commitTo, verifyDocument } from './proof/document-commitment.ts';
 export {
@@ -49,6 +49,6 @@ export type {
   Verdict,
   WithdrawalPayload,
 } from './statement/payload.ts';
-export { streamOf } from './statement/payload-types.ts';
+export { STATEMENT_TYPES, streamOf } from './statement/payload-types.ts';
 export { checkPayload, type SignStatementOptions, signStatement } from './statement/sign-statement.ts';
 export type { Claims, OpenedStatement, Statement } from './statement/statement.ts';

@@ -1,5 +1,5 @@
 import { CoreError, formatBase64, leafHash } from '@vitrine/core';
-import type { Statement, StatementType } from '@vitrine/signer';
+import { STATEMENT_TYPES, type Statement, type StatementType } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
@@ -8,7 +8,7 @@ import { statementOf } from '../leaf-reference.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';
-import { SHORT_HASH, STATEMENT_TYPES, statementLine } from '../statement-view.ts';
+import { SHORT_HASH, statementLine } from '../statement-view.ts';
 import { count, cut, preview } from '../text.ts';
 
 interface Filter {

@@ -2,7 +2,7 @@ import type { DatabasePayload } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { databaseFiles } from '../database-files.ts';
-import { audienceOf, issue } from '../issue.ts';
+import { issue } from '../issue.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { checkDatabaseFiles } from '../logged-artifacts.ts';
 import { readLoggedRecords, recordsText } from '../logged-records.ts';
@@ -46,8 +46,7 @@ async function reviewDatabase(
   options: Options,
 ): Promise<void> {
   const { verdict } = options;
-  await checkReviewOptions(context, options);
-  const audience = await audienceOf(context, options);
+  const audience = await checkReviewOptions(context, options);
   const { leafHash, statement } = await resolveSubject(context, leaf, options, { types: ['database'], audience });
   await issue(
     context,

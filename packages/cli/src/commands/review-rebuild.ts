@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { hex } from '../hex.ts';
-import { audienceOf, issue } from '../issue.ts';
+import { issue } from '../issue.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { loadNormalizer, type Normalizer } from '../normalizer.ts';
 import { type ArtifactComparison, artifactsOf, compareRebuild, findRebuilt } from '../rebuild.ts';
@@ -61,8 +61,7 @@ async function reviewRebuild(
   if (normalize !== undefined && against === undefined) {
     throw new CliError('usage', "--normalize runs on the vendor's artifacts too: name their directory with --against");
   }
-  await checkReviewOptions(context, options);
-  const audience = await audienceOf(context, options);
+  const audience = await checkReviewOptions(context, options);
   const subject = await resolveSubject(context, leaf, options, { types: ['build'], audience });
   const artifacts = await artifactsOf(context, subject.statement.payload, against);
   const rebuilt = await findRebuilt(paths, artifacts);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { audienceOf, issue } from '../issue.ts';
+import { issue } from '../issue.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
 import { readLoggedSource, secretOf, treeText } from '../logged-source.ts';
 import {
@@ -46,9 +46,8 @@ export function registerReviewSource(review: Command, context: Context): void {
 
 async function reviewSource(context: Context, leaf: string, source: string, options: Options): Promise<void> {
   const { verdict, repo, json } = options;
-  await checkReviewOptions(context, options);
+  const audience = await checkReviewOptions(context, options);
   const argument = await resolveSource(source, repo);
-  const audience = await audienceOf(context, options);
   const { leafHash, statement } = await resolveSubject(context, leaf, options, { types: ['source'], audience });
   const { tree } = statement.payload;
   const secret = await secretOf(tree, options.secret);

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';
 import { CliError } from '../errors.ts';
-import { audienceOf, checkIssueOptions, type IssueOptions, issue, withIssueOptions } from '../issue.ts';
+import { checkIssueOptions, type IssueOptions, issue, withIssueOptions } from '../issue.ts';
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
 import { hasLog } from '../log-option.ts';
 import { statementLine } from '../statement-view.ts';
@@ -40,11 +40,13 @@ export function registerWithdraw(program: Command, context: Context): void {
 
 async function withdraw(context: Context, leaf: string, options: Options): Promise<void> {
   const { reason } = options;
-  await checkIssueOptions(context, options);
+  const audience = await checkIssueOptions(context, options);
   checkDraft({ type: 'withdrawal', subject: ANY_HASH, reason });
-  const subject = await releaseHash(context, leaf, options);
+  const subject = await releaseHash(context, leaf, audience, options);
   const replacement =
-    options.replacement === undefined ? undefined : (await releaseHash(context, options.replacement, options)).leafHash;
+    options.replacement === undefined
+      ? undefined
+      : (await releaseHash(context, options.replacement, audience, options)).leafHash;
   if (!options.yes) await confirm(context, subject.text);
   const payload: WithdrawalPayload = {
     type: 'withdrawal',
@@ -59,13 +61,13 @@ async function withdraw(context: Context, leaf: string, options: Options): Promi
 async function releaseHash(
   context: Context,
   reference: string,
+  audience: string,
   options: Options,
 ): Promise<{ leafHash: Uint8Array; text: string }> {
   if (options.offline && !hasLog(context, options)) {
     const { leafHash, entry } = await resolveLeaf(context, reference, options);
     if (entry === undefined) return { leafHash, text: `leaf ${formatBase64(leafHash)}` };
   }
-  const audience = await audienceOf(context, options);
   const { leafHash, statement } = await resolveSubject(context, reference, options, { types: RELEASE_TYPES, audience });
   return { leafHash, text: statementLine(statement) };
 }

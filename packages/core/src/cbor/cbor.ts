@@ -1,4 +1,5 @@
 import { Decoder, Encoder } from 'cbor-x';
+import { compareBytes } from '../bytes/compare.ts';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { checkCbor } from './check-cbor.ts';
@@ -84,12 +85,6 @@ function sorted(map: CborMap): Map<unknown, unknown> {
   });
   entries.sort((a, b) => compareBytes(a.encoded, b.encoded));
   return new Map(entries.map(({ key, value }) => [key, value]));
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return a[i]! - b[i]!;
-  return a.length - b.length;
 }
 
 /** What the decoder made, with safe integers as numbers. @throws TypeError for kinds that are not used here */

@@ -29,7 +29,11 @@ interface LoggedRelease extends LoggedStatement {
 
 const refuse = (code: SignerError['code'], message: string): SignerError => new SignerError(code, message);
 
-const isRelease = ({ type }: Payload): boolean => type === 'source' || type === 'build' || type === 'database';
+/** Whether a statement is of what can be reviewed and withdrawn. */
+export function isRelease(statement: Statement): statement is Statement<ReleasePayload> {
+  const { type } = statement.payload;
+  return type === 'source' || type === 'build' || type === 'database';
+}
 
 const streamNameOf = ({ payload: { type }, issuer, stream }: Statement): StreamName => ({ type, issuer, stream });
 
@@ -51,10 +55,11 @@ async function releaseOf(
   if (found === undefined) {
     throw refuse('admission-subject', `the log does not have the statement that the ${field} is said to be`);
   }
-  if (!isRelease(found.statement.payload)) {
+  const { statement } = found;
+  if (!isRelease(statement)) {
     throw refuse('admission-subject', `${display(found)} is no source, build or database, and so no ${field}`);
   }
-  return found as LoggedRelease;
+  return { ...found, statement };
 }
 
 /** @throws SignerError `admission-withdrawn` for the content of a release of the same stream that was withdrawn */

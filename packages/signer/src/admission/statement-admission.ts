@@ -7,6 +7,7 @@ import type { Statement } from '../statement/statement.ts';
 import { type AdmittedKey, displayKey, keyState, nameOfKeyId } from './admission-key.ts';
 import { changeKeys } from './key-list.ts';
 import {
+  isRelease,
   judgeBuild,
   judgeDatabase,
   judgeReview,
@@ -80,8 +81,7 @@ export async function newestWithdrawal(
   log: LogView,
   statement: Statement,
 ): Promise<(LoggedStatement & { readonly statement: Statement<WithdrawalPayload> }) | undefined> {
-  const isRelease = is(statement, 'source') || is(statement, 'build') || is(statement, 'database');
-  return isRelease ? latestWithdrawal(reader, log, statement) : undefined;
+  return isRelease(statement) ? latestWithdrawal(reader, log, statement) : undefined;
 }
 
 function is<T extends StatementType>(

@@ -1,5 +1,5 @@
-/** Bytes in a hash. */
-const HASH_SIZE = 32;
+import { HASH_SIZE } from '@vitrine/core';
+
 const HASH_WORDS = HASH_SIZE / 4;
 
 const FIRST_CAPACITY = 1024;

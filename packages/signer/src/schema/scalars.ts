@@ -1,8 +1,5 @@
-import { quote } from '@vitrine/core';
+import { HASH_SIZE, quote } from '@vitrine/core';
 import { type Codec, scalar } from './codec.ts';
-
-/** Bytes in SHA-256 digests, leaf hashes and roots. */
-const HASH_SIZE = 32;
 
 const KEY_ID_SIZE = 4;
 

@@ -1,5 +1,4 @@
-import { EMPTY_RANGE, extendRange, HASH_SIZE, leafHash, proveInclusion, rangeRoot } from '@vitrine/core';
-import { compareBytes } from '../compare-bytes.ts';
+import { compareBytes, EMPTY_RANGE, extendRange, HASH_SIZE, leafHash, proveInclusion, rangeRoot } from '@vitrine/core';
 import { SignerError } from '../error.ts';
 import type { SourceTreeSummary } from '../statement/payload.ts';
 import type { FileProof } from './file-proof.ts';

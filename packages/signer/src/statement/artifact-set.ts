@@ -1,5 +1,4 @@
-import { sha256 } from '@vitrine/core';
-import { compareBytes } from '../compare-bytes.ts';
+import { compareBytes, HASH_SIZE, sha256 } from '@vitrine/core';
 import type { BuildPayload, DatabasePayload } from './payload.ts';
 
 /**
@@ -9,9 +8,9 @@ import type { BuildPayload, DatabasePayload } from './payload.ts';
 export function artifactSet({ artifacts, manifest }: BuildPayload | DatabasePayload): Uint8Array {
   const digests = (artifacts ?? [manifest]).map((file) => file.sha256).sort(compareBytes);
   const distinct = digests.filter((digest, i) => i === 0 || compareBytes(digest, digests[i - 1]!) !== 0);
-  const all = new Uint8Array(32 * distinct.length);
+  const all = new Uint8Array(HASH_SIZE * distinct.length);
   distinct.forEach((digest, i) => {
-    all.set(digest, 32 * i);
+    all.set(digest, HASH_SIZE * i);
   });
   return sha256(all);
 }

@@ -208,6 +208,9 @@ const PAYLOAD_TYPES: Readonly<Record<StatementType, PayloadType>> = {
   handling,
 };
 
+/** All types that this program knows. */
+export const STATEMENT_TYPES: readonly StatementType[] = Object.keys(PAYLOAD_TYPES) as StatementType[];
+
 /** Whether this is one of the types that this program knows. */
 export function isStatementType(name: string): name is StatementType {
   return Object.hasOwn(PAYLOAD_TYPES, name);

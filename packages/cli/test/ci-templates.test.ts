@@ -12,22 +12,40 @@ interface Step {
   readonly uses?: string;
 }
 
+interface GithubJob {
+  readonly if?: string;
+  readonly needs?: string;
+  readonly steps: Step[];
+}
+
+interface GitlabJob {
+  readonly when?: string;
+  readonly before_script?: string[];
+  readonly script?: string[];
+}
+
 const read = (name: string): string => readFileSync(new URL(`../../../examples/ci/${name}`, import.meta.url), 'utf8');
+
+const githubJobs = (): Record<string, GithubJob> => parse(read('github-workflow.yml')).jobs;
+
+/** The jobs for GitLab, among which its file has other things. */
+function gitlabJobs(): Record<string, GitlabJob> {
+  const all = Object.entries<GitlabJob>(parse(read('gitlab-ci.yml')));
+  return Object.fromEntries(all.filter(([, { script }]) => script !== undefined));
+}
 
 /** The scripts of each job of the GitHub workflow. */
 function githubScripts(): string[] {
-  const { jobs } = parse(read('github-workflow.yml')) as { jobs: Record<string, { steps: Step[] }> };
-  return Object.values(jobs).map(({ steps }) =>
+  return Object.values(githubJobs()).map(({ steps }) =>
     steps.flatMap(({ run }) => (run === undefined ? [] : [run])).join('\n'),
   );
 }
 
 /** The scripts of each job for GitLab. */
 function gitlabScripts(): string[] {
-  const jobs = parse(read('gitlab-ci.yml')) as Record<string, { before_script?: string[]; script?: string[] }>;
-  return Object.values(jobs)
-    .filter(({ script }) => script !== undefined)
-    .map(({ before_script: before = [], script = [] }) => [...before, ...script].join('\n'));
+  return Object.values(gitlabJobs()).map(({ before_script: before = [], script = [] }) =>
+    [...before, ...script].join('\n'),
+  );
 }
 
 // Every program but vitrine does nothing, and every condition holds.
@@ -77,17 +95,34 @@ test.each([
     'submit requests/source.cose',
     'submit requests/database.cose',
     'show requests/build.cose',
+    'withdraw 7',
+    'submit requests/withdrawal.cose',
     'review source',
     'review rebuild',
+    'review database',
   ]);
   for (const words of commands) {
     await expect(silentProgram().parseAsync(words, { from: 'user' }), words.join(' ')).resolves.toBeDefined();
   }
 });
 
+test('a withdrawal and the review of a database wait for a person, who starts nothing else', () => {
+  const { workflow_dispatch: byHand } = parse(read('github-workflow.yml')).on;
+  expect(byHand.inputs.what.options).toEqual(['withdraw', 'review-database']);
+  // A job that needs another one is left out with it.
+  const first = Object.entries(githubJobs()).filter(([, { needs }]) => needs === undefined);
+  expect(Object.fromEntries(first.map(([name, job]) => [name, job.if?.replace(/^\$\{\{ (.*) \}\}$/, '$1')]))).toEqual({
+    build: "github.event_name == 'push'",
+    withdraw: "inputs.what == 'withdraw'",
+    rebuild: "github.event_name == 'push' && vars.REVIEWED_BUILD != ''",
+    'review-database': "inputs.what == 'review-database'",
+  });
+  const manual = Object.entries(gitlabJobs()).filter(([, { when }]) => when === 'manual');
+  expect(manual.map(([name]) => name)).toEqual(['withdraw', 'review-database']);
+});
+
 test('the GitHub workflow names each action by its commit', () => {
-  const { jobs } = parse(read('github-workflow.yml')) as { jobs: Record<string, { steps: Step[] }> };
-  for (const { uses } of Object.values(jobs).flatMap(({ steps }) => steps)) {
+  for (const { uses } of Object.values(githubJobs()).flatMap(({ steps }) => steps)) {
     if (uses !== undefined) expect(uses).toMatch(/@[0-9a-f]{40}$/);
   }
 });

@@ -1,4 +1,4 @@
-import { equalBytes } from '@vitrine/core';
+import { equalBytes, type StreamName } from '@vitrine/core';
 import type { DerivedPair, LogView } from '@vitrine/core/log';
 import { SignerError } from '../error.ts';
 import { artifactSet } from '../statement/artifact-set.ts';
@@ -11,7 +11,7 @@ import type {
   WithdrawalPayload,
 } from '../statement/payload.ts';
 import type { Statement } from '../statement/statement.ts';
-import { damaged, follow, leafIndex, type StreamName, streamPointer, withdrawnPointer } from './pointers.ts';
+import { damaged, follow, leafIndex, streamPointer, withdrawnPointer } from './pointers.ts';
 import type { LoggedStatement, StatementReader } from './statement-reader.ts';
 
 /** What a statement is judged by. */
@@ -140,12 +140,19 @@ export async function latestWithdrawal(
   return { index, leafHash, statement: { ...statement, payload } };
 }
 
-/** A review is of a release; only a build can be reproduced. */
+/** A review is of a release by another issuer, also if the key changed its role since; only a build can be reproduced. */
 export async function judgeReview(judged: Judged<ReviewPayload>): Promise<DerivedPair[]> {
-  const { subject, verdict } = judged.statement.payload;
+  const { issuer, payload } = judged.statement;
+  const { subject, verdict } = payload;
   const release = await releaseOf(judged, subject, 'subject');
   if ((verdict === 'reproduced' || verdict === 'equivalent') && release.statement.payload.type !== 'build') {
     throw refuse('admission-subject', `${display(release)} cannot be "${verdict}": only a build can`);
+  }
+  if (release.statement.issuer === issuer) {
+    throw refuse(
+      'admission-issuer',
+      `leaf ${release.index} is by the same issuer, and who released something cannot review it`,
+    );
   }
   return [];
 }

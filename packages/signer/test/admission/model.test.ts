@@ -46,8 +46,8 @@ class NaiveLog {
     for (const { statement } of this.taken) {
       if (statement.payload.type !== 'admission') continue;
       for (const { role, vkey } of statement.payload.add ?? []) keys.set(vkey, role);
-      for (const { keyName } of statement.payload.remove ?? []) {
-        for (const vkey of keys.keys()) if (vkey.startsWith(`${keyName}+`)) keys.delete(vkey);
+      for (const removed of statement.payload.remove ?? []) {
+        for (const vkey of keys.keys()) if (isNamed(vkey, removed)) keys.delete(vkey);
       }
     }
     return keys;
@@ -61,7 +61,7 @@ class NaiveLog {
     if (payload.type === 'admission') {
       if (signedBy !== LOG_KEY) return 'admission-key';
       const missing = (payload.remove ?? []).some(
-        ({ keyName }) => ![...keys.keys()].some((vkey) => vkey.startsWith(`${keyName}+`)),
+        (removed) => ![...keys.keys()].some((vkey) => isNamed(vkey, removed)),
       );
       return missing ? 'admission-key' : undefined;
     }
@@ -87,9 +87,10 @@ class NaiveLog {
       if (payload.previous !== undefined && toHex(payload.previous) !== last?.hex) return 'admission-sequence';
     }
     if (payload.type === 'review') {
-      const of = this.find(payload.subject)?.payload.type;
-      if (of === undefined || !RELEASES.includes(of)) return 'admission-subject';
-      return payload.verdict === 'reproduced' && of !== 'build' ? 'admission-subject' : undefined;
+      const of = this.find(payload.subject);
+      if (of === undefined || !RELEASES.includes(of.payload.type)) return 'admission-subject';
+      if (payload.verdict === 'reproduced' && of.payload.type !== 'build') return 'admission-subject';
+      return of.issuer === issuer ? 'admission-issuer' : undefined;
     }
     if (payload.type === 'withdrawal') {
       const of = this.find(payload.subject);
@@ -112,6 +113,9 @@ class NaiveLog {
   }
 }
 
+const isNamed = (vkey: string, { keyName, keyId }: { keyName: string; keyId: number }): boolean =>
+  vkey.startsWith(`${keyName}+${keyId.toString(16).padStart(8, '0')}+`);
+
 const RELEASES = ['source', 'build', 'database'];
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -124,6 +128,8 @@ function contentOf(payload: Payload): unknown {
   return payload;
 }
 
+/** Another key of the vendor's name, which reviews. */
+const VENDORS_LAB = party('vendor.example', 8);
 const PARTIES: readonly Party[] = [VENDOR, OTHER_VENDOR, REVIEWER];
 const SIGNERS: readonly Party[] = [...PARTIES, ...Array<Party>(8).fill(VENDOR), party('stranger.example', 5)];
 
@@ -172,11 +178,14 @@ const payloads: fc.Arbitrary<{ by?: Party; payload: Attempt['payload'] }> = fc.o
     })),
   },
   {
-    weight: 8,
-    arbitrary: fc.tuple(leafOf, fc.constantFrom('reviewed' as const, 'reproduced' as const)).map(([of, verdict]) => ({
-      by: REVIEWER,
-      payload: (leaf: LeafOf) => review(leaf(of), verdict),
-    })),
+    weight: 10,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(REVIEWER, REVIEWER, VENDORS_LAB),
+        leafOf,
+        fc.constantFrom('reviewed' as const, 'reproduced' as const),
+      )
+      .map(([by, of, verdict]) => ({ by, payload: (leaf: LeafOf) => review(leaf(of), verdict) })),
   },
   {
     weight: 16,
@@ -219,8 +228,11 @@ test('a random history is judged as by reading the whole log every time', { time
         const found = among.at(-1 - (of % 6));
         return found === undefined ? new Uint8Array(32).fill(of) : new Uint8Array(Buffer.from(found.hex, 'hex'));
       };
-      await log.append(await sign(LOG_KEY, adding('vendor', VENDOR, OTHER_VENDOR)));
-      model.taken.push({ hex: toHex(await log.leafHash(0)), statement: parseStatement(await log.entry(0)) });
+      for (const first of [adding('vendor', VENDOR, OTHER_VENDOR), adding('reviewer', VENDORS_LAB)]) {
+        const entry = await sign(LOG_KEY, first);
+        await log.append(entry);
+        model.taken.push({ hex: toHex(leafHash(entry)), statement: parseStatement(entry) });
+      }
 
       for (const step of history) {
         if (step === 'reopen') {

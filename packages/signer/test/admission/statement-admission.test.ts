@@ -202,7 +202,7 @@ describe('an admission statement', () => {
 
   test('changes the role of a key, and admits one again that was removed', async () => {
     const log = await TestLog.create();
-    const subject = await log.take(VENDOR, source());
+    const subject = await log.take(OTHER_VENDOR, source());
     await log.take(LOG_KEY, adding('reviewer', VENDOR));
     await log.refuse('admission-role', VENDOR, source(2));
     await log.take(VENDOR, review(subject));
@@ -409,6 +409,29 @@ describe('a review', () => {
     await log.take(REVIEWER, review(built, 'reproduced'));
     await log.take(REVIEWER, equivalent(built));
   });
+
+  test('is not by the issuer of what it reviews, whose key became a reviewer', async () => {
+    const log = await TestLog.create();
+    const own: Uint8Array[] = [];
+    for (const payload of [source(), build(), database(1)]) own.push(await log.take(VENDOR, payload));
+    await log.take(LOG_KEY, adding('reviewer', VENDOR));
+    for (const subject of own) {
+      const message = await log.refuse('admission-issuer', VENDOR, review(subject));
+      expect(message).toContain('who released something cannot review it');
+      await log.refuse('admission-issuer', VENDOR, review(subject, 'rejected'));
+      await log.take(REVIEWER, review(subject));
+    }
+    await log.refuse('admission-issuer', VENDOR, review(own[1]!, 'reproduced'));
+  });
+
+  test('is not by another key of the issuer of what it reviews', async () => {
+    const log = await TestLog.create();
+    const subject = await log.take(VENDOR, source());
+    const second = party('vendor.example', 8);
+    await log.take(LOG_KEY, adding('reviewer', second));
+    await log.refuse('admission-issuer', second, review(subject));
+    await log.take(second, review(await log.take(OTHER_VENDOR, source())));
+  });
 });
 
 describe('a withdrawal', () => {
@@ -555,6 +578,26 @@ describe('fsck by the rules of statements', () => {
     const [older] = [...disk.derived].find(([name]) => name.startsWith('6170') && name.length > 4)!;
     disk.derived.set(older, Uint8Array.of(1));
     await expect(admittedKeys(log)).rejects.toMatchObject({ code: 'log-corrupt' });
+  });
+
+  test("finds a pointer that leads to another issuer's withdrawal, or to no withdrawal", async () => {
+    const { disk, log } = await onDisk();
+    await log.append(await sign(LOG_KEY, adding('vendor', VENDOR, OTHER_VENDOR)));
+    const release = await sign(VENDOR, build());
+    await log.append(release);
+    await log.append(await sign(VENDOR, withdrawal(leafHash(release))));
+    const [pointer] = [...disk.derived.keys()].filter((name) => name.startsWith('6177'));
+    const elsewhere = await sign(OTHER_VENDOR, build());
+    await log.append(elsewhere);
+    await log.append(await sign(OTHER_VENDOR, withdrawal(leafHash(elsewhere))));
+    expect(await newestWithdrawal(log, parseStatement(release))).toMatchObject({ index: 2 });
+    // The release itself, and the withdrawal of the same artifacts by the other vendor.
+    for (const index of [1, 4]) {
+      disk.derived.set(pointer!, Uint8Array.of(index));
+      await expect(newestWithdrawal(log, parseStatement(release))).rejects.toMatchObject({ code: 'log-corrupt' });
+      const store = await MemoryStore.open(disk);
+      await expect(fsck(store, { admission: statementAdmission })).rejects.toMatchObject({ code: 'log-corrupt' });
+    }
   });
 
   test('names an entry that another admission let in', async () => {

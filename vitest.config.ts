@@ -36,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'portable',
           include: [
-            'packages/core/test/{cbor,crypto,note,prefix,tile,tree}/*.test.ts',
+            'packages/core/test/{cbor,crypto,log-index,note,prefix,tile,tree}/*.test.ts',
             'packages/signer/test/{cose,proof,statement}/*.test.ts',
           ],
           // Thousands of signatures, which take long here and differ in nothing from those of the others.

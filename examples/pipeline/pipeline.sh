@@ -304,9 +304,19 @@ prove_rule 'gmail.com' "$mail_4" mail-1.0.62 gmail-in-4.tlog-proof
 say 'The log' 'A line for each statement, and then each as a person reads it.'
 as vendor vitrine ls
 as vendor vitrine ls --type review
-entries=$(node "$command" ls --log "$work/log" --json | wc -l)
-for ((index = 0; index < entries; index++)); do as vendor vitrine show "$index"; done
+for leaf in $(node "$command" ls --log "$work/log" | awk '{ print $1 }'); do as vendor vitrine show "$leaf"; done
 as vendor vitrine fsck
+
+say 'The index' \
+  'Each commit ends with an index entry, by which the log says what streams it has and what was said of each statement.' \
+  'The newest of a stream, and everything that was said of a statement, are proven with it.'
+as vendor vitrine streams
+as vendor vitrine history crawlers
+as vendor vitrine latest crawlers --prove --out ../customer/latest.tlog-proof
+as vendor vitrine about "$mail_2" --prove --out ../customer/about.tlog-proof
+as customer vitrine verify --proof latest.tlog-proof --stream crawlers --policy policy --signer vault.vkey
+as customer vitrine verify --proof about.tlog-proof --about "$mail_2" --policy policy
+refused proof-mismatch customer vitrine verify --proof latest.tlog-proof --stream mail-domains --policy policy
 
 say 'The log is taken away, and the customer verifies' \
   "With the policy that init printed, and the signers' keys."

@@ -1,15 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { INDEX_BATCHES, INDEX_STREAMS, indexCaseName } from './cases/index-of-log.ts';
 import type { Measurement } from './measurement.ts';
 
 // Prints; asserts nothing. `npm run bench -- --entries 100000` for a short look, `--flat` adds 10^4 to 10^7 entries,
-// `--records` prints the part about record sets only.
+// `--records` and `--index` print the parts about record sets and about the index only.
 const args = process.argv.slice(2);
 const option = args.indexOf('--entries');
 const COUNT = option === -1 ? 1_000_000 : Number(args[option + 1]);
 const FLAT = args.includes('--flat');
-const RECORDS_ONLY = args.includes('--records');
+const PARTS = ['--records', '--index'].filter((part) => args.includes(part));
+const isWanted = (part?: string): boolean => PARTS.length === 0 || (part !== undefined && PARTS.includes(part));
 
 function run(name: string, count: number): Measurement {
   const script = fileURLToPath(new URL('./run-case.js', import.meta.url));
@@ -96,6 +98,54 @@ function recordSets(): void {
   }
 }
 
-if (!RECORDS_ONLY) appending();
-if (!RECORDS_ONLY && FLAT) growing();
-recordSets();
+/** The index of a log of statements: what it costs, and what is proven from it. */
+function indexing(): void {
+  for (const judged of [false, true]) {
+    const what = judged
+      ? 'each judged, with its signature verified'
+      : 'taken unseen, so that the log itself is measured';
+    console.log(`\nStatements of some 250 bytes, ${what}. The log has one of each stream before:\n`);
+    row('', 'with, /s', 'without, /s', 'of it', 'with, bytes', 'without, bytes');
+    row('---', '---', '---', '---', '---', '---');
+    for (const streams of INDEX_STREAMS) {
+      for (const batch of INDEX_BATCHES) {
+        const count = Math.min(judged ? COUNT / 30 : COUNT / 10, batch === 1 ? COUNT / 300 : 200 * batch);
+        const rounded = Math.ceil(count / batch) * batch;
+        const [on, off] = [true, false].map((indexed) =>
+          run(indexCaseName({ indexed, judged, streams, batch }), rounded),
+        ) as [Measurement, Measurement];
+        row(
+          `${number(streams)} streams, batches of ${number(batch)}`,
+          number(on['entriesPerSecond']),
+          number(off['entriesPerSecond']),
+          `${number((100 * on['entriesPerSecond']!) / off['entriesPerSecond']!)} %`,
+          number(on['bytesPerEntry']),
+          number(off['bytesPerEntry']),
+        );
+      }
+    }
+  }
+  const proofs = run('indexProofs', COUNT);
+  console.log(`\nOn a log of ${number(COUNT)} statements in ${number(COUNT / 10)} streams, taken unseen:`);
+  const figures: [string, string, number?][] = [
+    ['entriesPerSecond', 'statements/s appended, in batches of 4,096'],
+    ['bytesPerEntry', 'bytes a statement on disk'],
+    ['ownMegabytes', 'MB of own memory, at most'],
+    ['openMilliseconds', 'ms to open it', 1],
+    ['latestPerSecond', 'newest statements/s found'],
+    ['proofsPerSecond', 'proofs/s of the newest statement of a stream'],
+    ['recordVerificationsPerSecond', 'records/s verified against the root of the index'],
+    ['verificationsPerSecond', 'whole proofs/s verified, the statement parsed'],
+    ['siblings', 'siblings in a proof, on average', 1],
+    ['latestBytes', 'bytes to prove the newest, beyond the checkpoint and the statement'],
+    ['latestFileBytes', 'bytes of its tlog-proof, beyond the checkpoint'],
+    ['statementBytes', 'of which are the statement, before base64'],
+    ['absentBytes', 'bytes to prove an absence, beyond the checkpoint'],
+  ];
+  for (const [name, what, digits] of figures) console.log(`  ${number(proofs[name], digits)} ${what}`);
+}
+
+if (isWanted()) appending();
+if (isWanted() && FLAT) growing();
+if (isWanted('--records')) recordSets();
+if (isWanted('--index')) indexing();

@@ -100,6 +100,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'records-differ': REFUSED,
   'rebuild-differs': REFUSED,
   'manifest-malformed': REFUSED,
+  'stream-missing': REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
@@ -110,6 +111,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'key-exists': WRONG_USE,
   'log-key': WRONG_USE,
   'log-admission': WRONG_USE,
+  'log-index': WRONG_USE,
   'log-range': WRONG_USE,
   'log-read-only': WRONG_USE,
   'log-url': WRONG_USE,
@@ -126,6 +128,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'passphrase-missing': WRONG_USE,
   'passphrase-wrong': WRONG_USE,
   'checkpoint-missing': WRONG_USE,
+  'stream-present': WRONG_USE,
   'source-unrepresentable': WRONG_USE,
   'source-missing': WRONG_USE,
   'records-malformed': WRONG_USE,

@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, type Signer } from '@vitrine/core';
-import type { Log, LogDescription, Store } from '@vitrine/core/log';
-import { statementAdmission } from '@vitrine/signer';
+import type { Log, LogDescription, OpenOptions, Store } from '@vitrine/core/log';
+import { statementAdmission, statementMapping } from '@vitrine/signer';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
 import { CliError, naming } from './errors.ts';
@@ -65,12 +65,19 @@ export async function openLog(directory: string, signer?: Signer): Promise<Log> 
   const { Log, parseDescription } = await import('@vitrine/core/log');
   const store = await openStore(directory);
   try {
-    const { kind } = parseDescription(await store.description());
-    return await Log.open(store, { signer, admission: kind === 'statements' ? statementAdmission : undefined });
+    return await Log.open(store, { signer, ...rulesOf(parseDescription(await store.description())) });
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What a log of statements judges its entries by, and derives its index by. */
+export function rulesOf({ kind, indexed }: LogDescription): Pick<OpenOptions, 'admission' | 'mapping'> {
+  return {
+    ...(kind === 'statements' && { admission: statementAdmission }),
+    ...(indexed && { mapping: statementMapping }),
+  };
 }
 
 /** What a log was created with, also while another process has it open. @throws CoreError with `store-` codes */

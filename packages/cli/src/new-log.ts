@@ -2,6 +2,7 @@ import { lstat, mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ed25519Signer, type PrivateKey } from '@vitrine/core';
 import type { LogDescription, Store } from '@vitrine/core/log';
+import { statementMapping } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { fileError } from './errors.ts';
 import { writeKeyFile } from './keys.ts';
@@ -54,7 +55,9 @@ export async function createLog(context: Context, plan: NewLog): Promise<void> {
       return store;
     };
     // Nothing is appended yet, so nothing has to be judged.
-    const log = await Log.create(createStore, { origin, vkeys, kind, duplicates, signer: ed25519Signer(keys[0]!) });
+    const mapping = kind === 'statements' ? statementMapping : undefined;
+    const signer = ed25519Signer(keys[0]!);
+    const log = await Log.create(createStore, { origin, vkeys, kind, duplicates, signer, mapping });
     await log[Symbol.asyncDispose]();
   } catch (error) {
     await undoAll(context, undos);

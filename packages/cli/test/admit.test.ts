@@ -56,12 +56,12 @@ test('a key that is added can sign at once, and no more once it is removed', asy
   const added = await w.run(['admit', 'add', 'other.vkey', '--role', 'vendor', ...LOG]);
   expect(added).toMatchObject({ status: 0, stderr: '' });
   expect(added.stdout).toMatch(
-    /^1 {2}\S+ {2}admission {3}\+ vendor other\.example\+[0-9a-f]{8} {2}by example\.com\/log/,
+    /^2 {2}\S+ {2}admission {3}\+ vendor other\.example\+[0-9a-f]{8} {2}by example\.com\/log/,
   );
   expect(await w.run(sign)).toMatchObject({ status: 0 });
   const removed = await w.run(['admit', 'remove', 'other.example', '--json', ...LOG]);
   expect(parseAs('issue', removed.stdout)).toMatchObject({
-    index: 3,
+    index: 6,
     statement: {
       type: 'admission',
       issuer: 'example.com/log',
@@ -70,12 +70,12 @@ test('a key that is added can sign at once, and no more once it is removed', asy
   });
   expect(await refusedRun(w, sign)).toMatchObject({
     status: 1,
-    stderr: expect.stringContaining('was removed at leaf 3\n'),
+    stderr: expect.stringContaining('was removed at leaf 6\n'),
   });
   expect((await w.run(['admit', 'list', ...LOG])).stdout).not.toContain('other.example');
   // What it signed before stays.
-  expect((await w.run(['show', '2', ...LOG])).stdout).toContain(
-    'signature    verified, with a key that the log admitted as vendor, and removed at leaf 3\n',
+  expect((await w.run(['show', '4', ...LOG])).stdout).toContain(
+    'signature    verified, with a key that the log admitted as vendor, and removed at leaf 6\n',
   );
   expect(await w.run(['admit', 'add', formatVkey(OTHER_KEY.vkey), '--role', 'vendor', ...LOG])).toMatchObject({
     status: 0,
@@ -96,7 +96,7 @@ test('changes that follow one another within a second all take effect', async ()
     await admit('remove', 'other.example');
     expect(await admit('list')).not.toContain('other.example');
   }
-  expect(sizeOf(w)).toBe(7);
+  expect(sizeOf(w)).toBe(14);
 });
 
 test('admit add of a key that has the role already appends nothing; with another role it does', async () => {
@@ -108,13 +108,13 @@ test('admit add of a key that has the role already appends nothing; with another
     known: true,
     statement: { issuedAt: 1_700_000_000 },
   });
-  expect(sizeOf(w)).toBe(1);
+  expect(sizeOf(w)).toBe(2);
   expect(await w.run(['admit', 'add', 'vendor.vkey', '--role', 'reviewer', ...LOG])).toMatchObject({
     status: 0,
     stderr: `vitrine: ${idOf(VENDOR_KEY)} was vendor\n`,
   });
   expect((await w.run(['admit', 'list', ...LOG])).stdout).toMatch(
-    /\nreviewer {2}acme\.example\+\S+ {2}since leaf 1\n$/,
+    /\nreviewer {2}acme\.example\+\S+ {2}since leaf 2\n$/,
   );
 });
 

@@ -101,17 +101,17 @@ test('an opening is removed if nothing can have been logged, and kept if somethi
 test('a document is disclosed, and verified without the log', async () => {
   const w = await workspaceWithDocument();
   await done(w, [...HANDLING, ...VENDOR]);
-  const { stderr } = await done(w, ['disclose', '1', 'report.txt', '--out', 'report.txt.tlog-proof', ...LOG]);
+  const { stderr } = await done(w, ['disclose', '2', 'report.txt', '--out', 'report.txt.tlog-proof', ...LOG]);
   expect(stderr).toBe(
-    'vitrine: wrote report.txt.tlog-proof: report.txt, statement 1 of example.com/log, tree size 2, unwitnessed\n',
+    'vitrine: wrote report.txt.tlog-proof: report.txt, statement 2 of example.com/log, tree size 4, unwitnessed\n',
   );
   const { stdout } = await done(w, ['verify', 'report.txt', '--policy', 'policy', '--signer', 'vendor.vkey']);
   expect(stdout).toMatch(/^verified {4}report\.txt is the document that was committed to\nsignature {3}verified with /);
   expect(stdout).toMatch(/^period {6}2030-01-01T00:00:00Z to 2030-04-01T00:00:00Z$/m);
   const json = await verifyHere(w, 'report.txt', '--json');
   expect(parseAs('verify', json.stdout)).toMatchObject({ verified: 'document', statement: { type: 'handling' } });
-  const proof = await done(w, ['disclose', '1', 'report.txt', '--json', ...LOG]);
-  expect(parseAs('disclose', proof.stdout)).toMatchObject({ document: 'report.txt', index: 1 });
+  const proof = await done(w, ['disclose', '2', 'report.txt', '--json', ...LOG]);
+  expect(parseAs('disclose', proof.stdout)).toMatchObject({ document: 'report.txt', index: 2 });
 });
 
 test('another document and another opening are refused, to disclose and to verify', async () => {
@@ -120,17 +120,17 @@ test('another document and another opening are refused, to disclose and to verif
   await done(w, ['handling', 'other.txt', ...WHAT, ...VENDOR]);
   const disclose = async (...args: string[]): Promise<unknown> => refusedRun(w, ['disclose', ...args, ...LOG]);
   const mismatch = expect.objectContaining(refused('statement-proof-mismatch'));
-  expect(await disclose('1', 'other.txt')).toEqual(mismatch);
-  expect(await disclose('1', 'other.txt', '--opening', 'report.txt.opening')).toEqual(mismatch);
-  expect(await disclose('1', 'report.txt', '--opening', 'other.txt.opening')).toEqual(mismatch);
+  expect(await disclose('2', 'other.txt')).toEqual(mismatch);
+  expect(await disclose('2', 'other.txt', '--opening', 'report.txt.opening')).toEqual(mismatch);
+  expect(await disclose('2', 'report.txt', '--opening', 'other.txt.opening')).toEqual(mismatch);
   expect(await disclose('0', 'report.txt')).toEqual(expect.objectContaining(refused('admission-subject')));
-  expect(await disclose('1', 'report.txt', '--opening', 'vendor.key')).toEqual(
+  expect(await disclose('2', 'report.txt', '--opening', 'vendor.key')).toEqual(
     expect.objectContaining({ status: 2, stderr: expect.not.stringContaining('PRIVATE') }),
   );
 
   for (const [leaf, name] of [
-    ['1', 'report.txt'],
-    ['2', 'other.txt'],
+    ['2', 'report.txt'],
+    ['4', 'other.txt'],
   ] as const) {
     await done(w, ['disclose', leaf, name, '--out', `${name}.tlog-proof`, ...LOG]);
   }

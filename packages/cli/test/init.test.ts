@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { ed25519Signer, parsePolicy, parsePrivateKey } from '@vitrine/core';
 import { LevelStore, Log } from '@vitrine/core/log';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
+import { statementMapping } from '@vitrine/signer';
 import { expect, test } from 'vitest';
 import { keyFileName } from '../src/keys.ts';
 import { parseAs } from './support/json-schema.ts';
@@ -74,6 +75,18 @@ test('init --json prints one object', async () => {
   expect(w.files('keys')).toHaveLength(2);
 });
 
+test('a log of statements has an index, and one of arbitrary entries has none', async () => {
+  const w = workspace();
+  for (const [log, kind, options] of [
+    ['log', 'statements', []],
+    ['raw', 'raw', ['--raw']],
+  ] as const) {
+    await w.run(['init', log, '--origin', `example.com/${log}`, ...options]);
+    const description = JSON.parse(w.read(`${log}/log.json`).toString());
+    expect(description).toMatchObject({ version: 3, kind, indexed: kind === 'statements' });
+  }
+});
+
 test('init makes a log of statements, which takes nothing else, unless --raw is given', async () => {
   const w = workspace();
   w.write('file', 'content');
@@ -113,7 +126,7 @@ test('fsck judges the entries of a log of statements again', async () => {
   const key = parsePrivateKey(w.read(ED25519).toString().trimEnd());
   const store = await LevelStore.open(w.path('log'));
   const admission = { admit: async () => [] };
-  const log = await Log.open(store, { signer: ed25519Signer(key), admission });
+  const log = await Log.open(store, { signer: ed25519Signer(key), admission, mapping: statementMapping });
   await log.append(new TextEncoder().encode('no statement'));
   await log[Symbol.asyncDispose]();
   const { status, stdout, stderr } = await w.run(['fsck', '--log', 'log']);

@@ -13,7 +13,7 @@ const VENDOR_NAME = `acme.example+${formatKeyId(VENDOR_KEY.vkey.keyId)}`;
 
 async function proven(w: Workspace, path: string, ...options: readonly string[]): Promise<string> {
   const name = `${path.replaceAll('/', '-')}.tlog-proof`;
-  await done(w, ['prove', 'file', path, '--of', '1', '--tree', './src', '--out', name, ...LOG, ...options]);
+  await done(w, ['prove', 'file', path, '--of', '2', '--tree', './src', '--out', name, ...LOG, ...options]);
   return name;
 }
 
@@ -25,10 +25,10 @@ const refused = (code: string, status = 1): object => ({
 
 test('a file of a logged source is proven, and verified without the log', async () => {
   const w = await workspaceWithSource();
-  const args = ['prove', 'file', './lib/a.h', '--of', '1', '--tree', './src', '--out', 'a.h.tlog-proof', ...LOG];
+  const args = ['prove', 'file', './lib/a.h', '--of', '2', '--tree', './src', '--out', 'a.h.tlog-proof', ...LOG];
   expect(await done(w, args)).toMatchObject({
     stdout: '',
-    stderr: 'vitrine: wrote a.h.tlog-proof: lib/a.h, statement 1 of example.com/log, tree size 2, unwitnessed\n',
+    stderr: 'vitrine: wrote a.h.tlog-proof: lib/a.h, statement 2 of example.com/log, tree size 4, unwitnessed\n',
   });
   write(w, { 'a.h': 'int a;\n' });
   const { status, stdout, stderr } = await w.run(['verify', 'a.h', '--policy', 'policy', '--signer', 'vendor.vkey']);
@@ -49,10 +49,10 @@ test('a file of a logged source is proven, and verified without the log', async 
       'revision   r1',
       'tree       3 files, 24 bytes',
       stdout.match(/^tree root {2}[0-9a-f]{64}$/m)![0],
-      'index      1',
+      'index      2',
       stdout.match(/^leaf hash {2}\S{44}$/m)![0],
       'log        example.com/log',
-      'tree size  2',
+      'tree size  4',
       stdout.match(/^root hash {2}\S{44}$/m)![0],
       'signed by  example.com/log 9be5d3c6 (ed25519)',
       'witnesses  unwitnessed',
@@ -83,10 +83,10 @@ test('without --signer, verify says that nobody checked the signature', async ()
 test('prove file --json has what the proof file has', async () => {
   const w = await workspaceWithSource();
   const proof = parseTlogProof(w.read(await proven(w, 'main.c')));
-  const { stdout } = await done(w, ['prove', 'file', 'main.c', '--of', '1', '--tree', './src', '--json', ...LOG]);
+  const { stdout } = await done(w, ['prove', 'file', 'main.c', '--of', '2', '--tree', './src', '--json', ...LOG]);
   expect(parseAs('prove-file', stdout)).toMatchObject({
     path: 'main.c',
-    index: 1,
+    index: 2,
     extra: Buffer.from(proof.extra!).toString('base64'),
     proof: proof.proof.map((hash) => Buffer.from(hash).toString('base64')),
     checkpoint: Buffer.from(proof.checkpoint).toString(),
@@ -101,7 +101,7 @@ test('executable files and symbolic links are what they are', async () => {
   const what = ['--product', 'acme-av', '--version', '1.1', '--revision', 'r2'];
   await done(w, ['release', 'source', './src', ...what, ...VENDOR]);
   for (const path of ['run.sh', 'link']) {
-    await done(w, ['prove', 'file', path, '--of', '2', '--tree', './src', '--out', `${path}.tlog-proof`, ...LOG]);
+    await done(w, ['prove', 'file', path, '--of', '4', '--tree', './src', '--out', `${path}.tlog-proof`, ...LOG]);
   }
   const script = await verifyHere(w, 'src/run.sh', '--proof', 'run.sh.tlog-proof');
   expect(script.stdout).toMatch(/^mode {7}100755 \(an executable file\)$/m);
@@ -185,7 +185,7 @@ test('what is offered must be what the proof is about', async () => {
   expect(document).toEqual(refused('statement-proof-mismatch'));
   expect(document.stderr).toContain('needs a statement of the type handling, and has one of the type source');
   // A proof of a plain entry says nothing about records and signers.
-  await done(w, ['prove', 'inclusion', '1', '--out', 'plain', ...LOG]);
+  await done(w, ['prove', 'inclusion', '2', '--out', 'plain', ...LOG]);
   expect(await verifyHere(w, '--record', 'x', '--proof', 'plain')).toEqual(refused('statement-proof-mismatch'));
   const signer = await verifyHere(w, 'src/main.c', '--proof', 'plain', '--signer', 'vendor.vkey');
   expect(signer).toEqual(refused('statement-proof-mismatch'));
@@ -194,13 +194,13 @@ test('what is offered must be what the proof is about', async () => {
 test('a proof is made of the source that was logged only', async () => {
   const w = await workspaceWithSource();
   const prove = ['prove', 'file', 'main.c', '--tree', './src', ...LOG];
-  expect(await refusedRun(w, ['prove', 'file', 'nope', '--of', '1', '--tree', './src', ...LOG])).toMatchObject({
+  expect(await refusedRun(w, ['prove', 'file', 'nope', '--of', '2', '--tree', './src', ...LOG])).toMatchObject({
     status: 2,
     stderr: 'vitrine: source-missing: the source tree has no file nope\n',
   });
   expect(await refusedRun(w, [...prove, '--of', '0'])).toEqual(expect.objectContaining(refused('admission-subject')));
   write(w, { 'src/main.c': 'int other;\n' });
-  expect(await refusedRun(w, [...prove, '--of', '1'])).toEqual(expect.objectContaining(refused('source-differs')));
+  expect(await refusedRun(w, [...prove, '--of', '2'])).toEqual(expect.objectContaining(refused('source-differs')));
 });
 
 test('one file of a confidential source is proven with its secret, and discloses its own salt only', async () => {
@@ -214,8 +214,8 @@ test('one file of a confidential source is proven with its secret, and discloses
 
 test('the bytes of a statement are verified with its signature too', async () => {
   const w = await workspaceWithSource();
-  w.write('source.cose', (await w.run(['show', '1', '--bytes', ...LOG])).stdoutBytes);
-  await done(w, ['prove', 'inclusion', '1', '--out', 'source.cose.tlog-proof', ...LOG]);
+  w.write('source.cose', (await w.run(['show', '2', '--bytes', ...LOG])).stdoutBytes);
+  await done(w, ['prove', 'inclusion', '2', '--out', 'source.cose.tlog-proof', ...LOG]);
   const { stdout } = await verifyHere(w, 'source.cose', '--raw', '--signer', 'vendor.vkey');
   expect(stdout).toMatch(
     /^verified {3}\S*source\.cose is in the log\nentry {6}\d+ bytes\nsignature {2}verified with the key acme\.example/,
@@ -229,7 +229,7 @@ test('the bytes of a statement are verified with its signature too', async () =>
 
 test('a statement file is itself the entry, unless its name says that its checksum line is', async () => {
   const w = await workspaceWithSource();
-  w.write('source.cose', (await w.run(['show', '1', '--bytes', ...LOG])).stdoutBytes);
+  w.write('source.cose', (await w.run(['show', '2', '--bytes', ...LOG])).stdoutBytes);
   await done(w, ['prove', 'inclusion', 'source.cose', '--out', 'source.cose.tlog-proof', ...LOG]);
   expect(await verifyHere(w, 'source.cose')).toMatchObject({ status: 0 });
   const named = await verifyHere(w, 'source.cose', '--name', 'source.cose');

@@ -9,7 +9,7 @@ import { type Workspace, workspaceWithLog } from './support/workspace.ts';
 const LOG = ['--log', 'log'];
 const RULES = Array.from({ length: 20 }, (_, i) => `rule ${i}`);
 
-/** A log with release 1 of a database of 20 rules at leaf 1. */
+/** A log with release 1 of a database of 20 rules at leaf 2. */
 async function workspaceWithDatabase(...options: readonly string[]): Promise<Workspace> {
   const w = await workspaceWithStatements();
   writePolicy(w);
@@ -21,7 +21,7 @@ async function workspaceWithDatabase(...options: readonly string[]): Promise<Wor
 
 async function proven(w: Workspace, record: string, ...options: readonly string[]): Promise<string> {
   const name = `${record.replace(' ', '-')}.tlog-proof`;
-  const args = ['prove', 'record', record, '--of', '1', '--database', 'rules.txt', '--out', name, ...LOG];
+  const args = ['prove', 'record', record, '--of', '2', '--database', 'rules.txt', '--out', name, ...LOG];
   await done(w, [...args, ...options]);
   return name;
 }
@@ -34,10 +34,10 @@ const refused = (code: string, status = 1): object => ({
 
 test('that a record is in a release is proven, and that another is not', async () => {
   const w = await workspaceWithDatabase();
-  const prove = ['prove', 'record', '--of', '1', '--database', 'rules.txt', ...LOG];
+  const prove = ['prove', 'record', '--of', '2', '--database', 'rules.txt', ...LOG];
   expect(await done(w, [...prove, 'rule 7', '--out', 'present'])).toMatchObject({
     stdout: '',
-    stderr: 'vitrine: wrote present: the record is present, statement 1 of example.com/log, tree size 2, unwitnessed\n',
+    stderr: 'vitrine: wrote present: the record is present, statement 2 of example.com/log, tree size 4, unwitnessed\n',
   });
   await done(w, [...prove, 'rule 20', '--out', 'absent']);
   const present = await verifyHere(w, '--record', 'rule 7', '--proof', 'present', '--signer', 'vendor.vkey');
@@ -56,7 +56,7 @@ test('that a record is in a release is proven, and that another is not', async (
 
 test('prove record --json says whether the record is there', async () => {
   const w = await workspaceWithDatabase();
-  const prove = ['prove', 'record', '--of', '1', '--database', 'rules.txt', '--json', ...LOG];
+  const prove = ['prove', 'record', '--of', '2', '--database', 'rules.txt', '--json', ...LOG];
   expect(parseAs('prove-record', (await done(w, [...prove, 'rule 1'])).stdout)).toMatchObject({ present: true });
   expect(parseAs('prove-record', (await done(w, [...prove, 'rules'])).stdout)).toMatchObject({ present: false });
 });
@@ -65,7 +65,7 @@ test('a record is given by its bytes too', async () => {
   const w = await workspaceWithDatabase();
   write(w, { 'rules.txt': Buffer.from('caf\xe9\nrule\n', 'latin1'), record: Buffer.from('caf\xe9\r\n', 'latin1') });
   await done(w, ['release', 'database', 'rules.txt', '--name', 'binary', '--next', ...VENDOR]);
-  const prove = ['prove', 'record', '--of', '2', '--database', 'rules.txt', '--out', 'proof', ...LOG];
+  const prove = ['prove', 'record', '--of', '4', '--database', 'rules.txt', '--out', 'proof', ...LOG];
   const { stderr } = await done(w, [...prove, '--record-file', 'record']);
   expect(stderr).toContain('the record is present');
   const verified = await verifyHere(w, '--record-file', 'record', '--proof', 'proof');
@@ -102,7 +102,7 @@ test('a proof belongs to its release', async () => {
   write(w, { 'rules.txt': `${RULES.join('\n')}\nrule 20\n` });
   await done(w, ['release', 'database', 'rules.txt', '--name', 'acme-rules', '--next', ...VENDOR]);
   const prove = ['prove', 'record', 'rule 7', '--database', 'rules.txt', '--out', 'second', ...LOG];
-  await done(w, [...prove, '--of', '2']);
+  await done(w, [...prove, '--of', '4']);
   const second = proofIn(w, 'second', 'record');
   const own = proofIn(w, first, 'record');
   changeProof(w, first, () => ({ extra: { ...own, statement: second.statement } }));
@@ -110,14 +110,14 @@ test('a proof belongs to its release', async () => {
   changeProof(w, first, () => ({ extra: { ...own, proof: second.proof } }));
   expect(await verifyHere(w, '--record', 'rule 7', '--proof', first)).toEqual(refused('statement-proof-mismatch'));
   // And the database to it.
-  const older = await refusedRun(w, ['prove', 'record', 'rule 7', '--of', '1', '--database', 'rules.txt', ...LOG]);
+  const older = await refusedRun(w, ['prove', 'record', 'rule 7', '--of', '2', '--database', 'rules.txt', ...LOG]);
   expect(older).toEqual(expect.objectContaining(refused('records-differ')));
 });
 
 test('what can be no record is refused, because its absence would mean nothing', async () => {
   const w = await workspaceWithDatabase();
   write(w, { lines: 'rule 1\nrule 2\n', empty: '' });
-  const prove = ['prove', 'record', '--of', '1', '--database', 'rules.txt', ...LOG];
+  const prove = ['prove', 'record', '--of', '2', '--database', 'rules.txt', ...LOG];
   const cases: [string[], string][] = [
     [[], 'give the record either as text or in a file, with --record-file'],
     [['x', '--record-file', 'lines'], 'give the record either as text or in a file, with --record-file'],
@@ -164,12 +164,12 @@ test('what the format keeps out of every database is not said to be absent from 
   for (const [record, of, message] of [
     [
       'alert tcp any any -> any 445',
-      '1',
+      '2',
       `what is read as ${how} never has this record, and that it is absent means nothing`,
     ],
-    ['  alert', '1', `what is read as ${how} never has this record, and that it is absent means nothing`],
-    [' ', '1', `what is read as ${how} never has this record, and that it is absent means nothing`],
-    ['alert tcp any any -> any 445\r', '2', ending],
+    ['  alert', '2', `what is read as ${how} never has this record, and that it is absent means nothing`],
+    [' ', '2', `what is read as ${how} never has this record, and that it is absent means nothing`],
+    ['alert tcp any any -> any 445\r', '4', ending],
   ] as const) {
     expect(await w.run(prove(record, of))).toMatchObject({
       status: 2,
@@ -177,10 +177,10 @@ test('what the format keeps out of every database is not said to be absent from 
       stderr: `vitrine: records-malformed: ${message}\n`,
     });
     // Whoever makes the proof need not have asked.
-    const other = of === '1' ? 'log tcp any any -> any 81' : 'alert';
+    const other = of === '2' ? 'log tcp any any -> any 81' : 'alert';
     await done(w, prove(other, of));
     const { RecordSet, readRecords } = await import('@vitrine/signer/node');
-    const format = of === '1' ? ({ comment: 'alert', skipBlank: true } as const) : {};
+    const format = of === '2' ? ({ comment: 'alert', skipBlank: true } as const) : {};
     const set = await RecordSet.from(readRecords(w.path('rules.txt'), { reader: 'lines', ...format }));
     const own = proofIn(w, `proof-${of}`, 'record');
     changeProof(w, `proof-${of}`, () => ({ extra: { ...own, present: false, proof: set.prove(Buffer.from(record)) } }));
@@ -190,16 +190,16 @@ test('what the format keeps out of every database is not said to be absent from 
       stderr: `vitrine: statement-proof-mismatch: ${message}\n`,
     });
   }
-  expect((await done(w, prove('alert tcp any any -> any 445', '2'))).stderr).toContain('the record is present');
+  expect((await done(w, prove('alert tcp any any -> any 445', '4'))).stderr).toContain('the record is present');
 });
 
 test('a release without records has no proofs of them', async () => {
   const w = await workspaceWithDatabase();
   await done(w, ['release', 'database', 'rules.txt', '--name', 'other', '--next', '--records', 'none', ...VENDOR]);
-  const args = ['prove', 'record', 'rule 1', '--of', '2', '--database', 'rules.txt', ...LOG];
+  const args = ['prove', 'record', 'rule 1', '--of', '4', '--database', 'rules.txt', ...LOG];
   expect(await refusedRun(w, args)).toMatchObject({
     status: 2,
-    stderr: 'vitrine: usage: 2 was logged without its records: nothing can be proven of any of them\n',
+    stderr: 'vitrine: usage: 4 was logged without its records: nothing can be proven of any of them\n',
   });
 });
 

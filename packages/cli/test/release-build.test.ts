@@ -10,7 +10,7 @@ const BUILD = ['release', 'build', '--product', 'acme-av', '--version', '5.2', '
 
 const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
-/** With a source of acme-av at leaf 1. */
+/** With a source of acme-av at leaf 2. */
 async function workspaceWithSource(): Promise<Workspace> {
   const w = await workspaceWithStatements();
   mkdirSync(w.path('src'));
@@ -31,15 +31,15 @@ test('release build logs each artifact under its base name, its source and what 
     ...BUILD,
     'out/b.deb',
     'a.tar.gz',
-    ...['--platform', 'linux-x64', '--source', '1', '--toolchain', 'gcc 13.2'],
+    ...['--platform', 'linux-x64', '--source', '2', '--toolchain', 'gcc 13.2'],
     ...['--attach', 'sbom.json:application/spdx+json', '--attach', 'prov:1:application/vnd.in-toto+json'],
   ]);
   expect(result).toMatchObject({ status: 0, stderr: '' });
   expect(result.stdout).toMatch(
-    /^2 {2}\S+ {2}build {7}acme-av\/stable\/linux-x64 5\.2 \(2 artifacts\) {2}by acme\.example/,
+    /^4 {2}\S+ {2}build {7}acme-av\/stable\/linux-x64 5\.2 \(2 artifacts\) {2}by acme\.example/,
   );
-  const source = parseAs('entry', (await w.run(['show', '1', '--log', 'log', '--json'])).stdout);
-  const shown = parseAs('entry', (await w.run(['show', '2', '--log', 'log', '--json'])).stdout);
+  const source = parseAs('entry', (await w.run(['show', '2', '--log', 'log', '--json'])).stdout);
+  const shown = parseAs('entry', (await w.run(['show', '4', '--log', 'log', '--json'])).stdout);
   expect(shown['statement']).toMatchObject({
     type: 'build',
     stream: 'acme-av/stable/linux-x64',
@@ -60,20 +60,20 @@ test('release build logs each artifact under its base name, its source and what 
       ],
     },
   });
-  const rows = (await w.run(['show', '2', '--log', 'log'])).stdout;
+  const rows = (await w.run(['show', '4', '--log', 'log'])).stdout;
   expect(rows).toContain(`artifact    ${sha256('deb')}  b.deb  3 bytes\n`);
-  expect(rows).toContain(`source      ${source['leafHash']}  leaf 1, source acme-av 5.2\n`);
+  expect(rows).toContain(`source      ${source['leafHash']}  leaf 2, source acme-av 5.2\n`);
   expect(rows).toMatch(/\nsignature {3}verified, with a key that the log admitted as vendor\n$/);
 });
 
 test('a source can be named by its index, its leaf hash or its statement', async () => {
   const w = await workspaceWithSource();
   w.write('a', 'a');
-  const { leafHash } = parseAs('entry', (await w.run(['show', '1', '--log', 'log', '--json'])).stdout);
+  const { leafHash } = parseAs('entry', (await w.run(['show', '2', '--log', 'log', '--json'])).stdout);
   const base64 = String(leafHash);
   const hex = Buffer.from(base64, 'base64').toString('hex');
-  w.write('source.cose', (await w.run(['show', '1', '--bytes', '--log', 'log'])).stdoutBytes);
-  for (const source of ['1', base64, hex, 'source.cose']) {
+  w.write('source.cose', (await w.run(['show', '2', '--bytes', '--log', 'log'])).stdoutBytes);
+  for (const source of ['2', base64, hex, 'source.cose']) {
     const { stdout } = await w.run([...BUILD, 'a', '--source', source, '--json']);
     expect(parseAs('issue', stdout)).toMatchObject({ statement: { payload: { source: hex } } });
   }
@@ -94,11 +94,11 @@ test('a build of many files is logged by a manifest, which is written once and n
   const names = Array.from({ length: 201 }, (_, i) => `f${i}`);
   for (const name of names) w.write(`many/${name}`, name);
   const files = names.map((name) => `many/${name}`);
-  expect(await refusedRun(w, [...BUILD, '--source', '1', ...files])).toMatchObject({
+  expect(await refusedRun(w, [...BUILD, '--source', '2', ...files])).toMatchObject({
     status: 2,
     stderr: 'vitrine: usage: 201 files are too many for a statement: name a file for the list with --manifest\n',
   });
-  const args = [...BUILD, '--source', '1', '--manifest', 'list', ...files];
+  const args = [...BUILD, '--source', '2', '--manifest', 'list', ...files];
   const { status, stdout } = await w.run([...args, '--json']);
   expect(status).toBe(0);
   const manifest = names
@@ -134,7 +134,7 @@ test('release build refuses what it cannot log, before it reads or writes', asyn
     [['a', '--attach', 'missing:text/plain'], 'file-missing: missing'],
     [['a', '--attach', 'a:text/plain', '--attach', 'dir/a:text/plain'], 'usage: two of the files have the name a'],
     [['a', '--source', '0'], 'usage: --source 0 is no source: it is a statement of type admission'],
-    [['a', '--source', '9'], 'log-range: the log has 2 entries, and none at index 9'],
+    [['a', '--source', '9'], 'log-range: the log has 4 entries, and none at index 9'],
     [['a', '--source', '0'.repeat(64)], `entry-missing: ${'0'.repeat(64)} is not in the log example.com/log`],
     [['a', '--source', 'vendor.key'], 'statement-malformed: vendor.key is no statement file'],
     [['a', '--platform', 'linux x64'], 'usage: --platform '],
@@ -143,8 +143,8 @@ test('release build refuses what it cannot log, before it reads or writes', asyn
     expect((await refusedRun(w, [...BUILD, ...args])).stderr).toContain(`vitrine: ${message}`);
   }
   const other = BUILD.map((arg) => (arg === 'acme-av' ? 'other' : arg));
-  expect((await refusedRun(w, [...other, 'a', '--source', '1'])).stderr).toBe(
-    'vitrine: usage: --source 1 is a source of acme-av, not of other\n',
+  expect((await refusedRun(w, [...other, 'a', '--source', '2'])).stderr).toBe(
+    'vitrine: usage: --source 2 is a source of acme-av, not of other\n',
   );
 });
 

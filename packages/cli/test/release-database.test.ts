@@ -35,7 +35,7 @@ test('release database logs the records, how many were folded, and the release b
   expect(first).toMatchObject({
     status: 0,
     stderr: `vitrine: 2 records (1 duplicate counted once), root ${await rootOf('alpha', 'beta')}\n`,
-    stdout: expect.stringMatching(/^1 {2}\S+ {2}database {4}acme-rules 1 \(2 records\) {2}by acme\.example/),
+    stdout: expect.stringMatching(/^2 {2}\S+ {2}database {4}acme-rules 1 \(2 records\) {2}by acme\.example/),
   });
   w.write('rules', '# comment\nbeta\ngamma\n');
   w.write('patch', '+gamma\n');
@@ -52,12 +52,12 @@ test('release database logs the records, how many were folded, and the release b
       format: { reader: 'lines', comment: '#', skipBlank: true },
     },
     delta: { from: 1, artifact: { name: 'patch', size: 7 } },
-    previous: await leafHashOf(w, 1),
+    previous: await leafHashOf(w, 2),
   });
   expect(payload['expires']).toBeGreaterThanOrEqual(before + 30 * 86_400);
-  const rows = (await w.run(['show', '2', '--log', 'log'])).stdout;
+  const rows = (await w.run(['show', '4', '--log', 'log'])).stdout;
   expect(rows).toContain('records      2, read as lines, without those that begin with #, without blank ones\n');
-  expect(rows).toMatch(/\nprevious {5}\S+ {2}leaf 1, database acme-rules 1\n/);
+  expect(rows).toMatch(/\nprevious {5}\S+ {2}leaf 2, database acme-rules 1\n/);
 });
 
 test('a sequence that does not grow is refused before anything is signed', async () => {
@@ -153,11 +153,33 @@ test('offline the release before it is named by its statement, or by the log whe
   expect(await payloadOf(w, second)).toMatchObject({ sequence: 2 });
   expect(await w.run(['submit', '1.cose', '2.cose', '--log', 'log'])).toMatchObject({ status: 0 });
   const third = [...RULES, 'rules', '--next', '--offline', '--log', 'log', ...out('3.cose')];
-  expect(await payloadOf(w, third)).toMatchObject({ sequence: 3, previous: await leafHashOf(w, 2) });
+  expect(await payloadOf(w, third)).toMatchObject({ sequence: 3, previous: await leafHashOf(w, 3) });
   // By a leaf hash alone nobody knows the sequence.
-  const hash = await leafHashOf(w, 2);
+  const hash = await leafHashOf(w, 3);
   const byHash = [...RULES, 'rules', ...OFFLINE, '--previous', hash, '--sequence', '4', ...out('4.cose')];
   expect(await payloadOf(w, byHash)).toMatchObject({ sequence: 4, previous: hash });
+});
+
+test('offline a release of another database, or by another issuer, is not taken for the release before it', async () => {
+  const w = await workspaceWithStatements();
+  w.write('rules', 'alpha\n');
+  // Each differs from a release before it in one thing.
+  const others: [string, string, string][] = [
+    ['other-name.cose', 'other-rules', 'vendor.key'],
+    ['other-issuer.cose', 'acme-rules', 'other.key'],
+  ];
+  for (const [file, name, key] of others) {
+    const other = ['release', 'database', 'rules', '--name', name, '--sequence', '1', ...OFFLINE, '--out', file];
+    expect(await w.run([...other, '--key', key])).toMatchObject({ status: 0 });
+    for (const numbered of [['--next'], ['--sequence', '2']]) {
+      const args = [...RULES, 'rules', ...numbered, ...OFFLINE, '--previous', file, '--out', 'out.cose', ...KEY];
+      expect(await refusedRun(w, args)).toMatchObject({
+        status: 2,
+        stderr: `vitrine: usage: --previous ${file} is no release of the database acme-rules by acme.example\n`,
+      });
+    }
+  }
+  expect(w.files()).not.toContain('out.cose');
 });
 
 test('release database refuses wrong use, before it reads or writes', async () => {

@@ -37,11 +37,11 @@ test('release source logs the root of a directory', async () => {
   const { status, stdout, stderr } = await w.run([...SOURCE, 'src', '--revision', 'r7', '--toolchain', 'gcc 13.2']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: `vitrine: 4 files, 48 bytes, root ${root}\n` });
   expect(stdout).toMatch(
-    /^1 {2}[A-Za-z0-9+/]{43}= {2}source {6}acme-av 5\.2 \(4 files\) {2}by acme\.example {2}\S+Z\n$/,
+    /^2 {2}[A-Za-z0-9+/]{43}= {2}source {6}acme-av 5\.2 \(4 files\) {2}by acme\.example {2}\S+Z\n$/,
   );
-  const shown = parseAs('entry', (await w.run(['show', '1', '--log', 'log', '--json'])).stdout);
+  const shown = parseAs('entry', (await w.run(['show', '2', '--log', 'log', '--json'])).stdout);
   expect(shown).toMatchObject({
-    index: 1,
+    index: 2,
     statement: {
       type: 'source',
       stream: 'acme-av',
@@ -71,7 +71,7 @@ test('release source of a git revision logs the tree of its checkout and its com
   const logged = await w.run([...SOURCE, 'v5.2', '--repo', 'src', '--json']);
   expect(logged).toMatchObject({ status: 0, stderr: '' });
   expect(parseAs('issue', logged.stdout)).toMatchObject({
-    index: 1,
+    index: 2,
     known: false,
     statement: { payload: { revision: commit, tree: { root } } },
   });
@@ -118,9 +118,9 @@ test('a confidential source has a secret of its own, which only its owner can re
   const salted = await rootOf(w.path('src'), Buffer.from(text, 'hex'));
   expect(salted).not.toBe(await rootOf(w.path('src')));
   const tree = { root: salted, files: 4, size: 48, salted: true };
-  const shown = await w.run(['show', '1', '--log', 'log', '--json']);
+  const shown = await w.run(['show', '2', '--log', 'log', '--json']);
   expect(parseAs('entry', shown.stdout)).toMatchObject({ statement: { payload: { tree } } });
-  expect((await w.run(['show', '1', '--log', 'log'])).stdout).toContain('4 files, 48 bytes, confidential: salted\n');
+  expect((await w.run(['show', '2', '--log', 'log'])).stdout).toContain('4 files, 48 bytes, confidential: salted\n');
 
   // Another revision, because the same statement within the same second would be in the log already.
   const again = await w.run(args.with(args.indexOf('r7'), 'r8'));
@@ -195,5 +195,5 @@ test('a source by a key that the log has not admitted is refused', async () => {
   });
   const byReviewer = await refusedRun(w, [...SOURCE.slice(0, -1), 'reviewer.key', 'src', '--revision', 'r']);
   expect(byReviewer.stderr).toContain('vitrine: admission-role: ');
-  expect(sizeOf(w)).toBe(1);
+  expect(sizeOf(w)).toBe(2);
 });

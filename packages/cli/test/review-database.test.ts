@@ -3,7 +3,7 @@ import { done, logged, REVIEWER, VENDOR, write } from './support/releases.ts';
 import { refusedRun, workspaceWithStatements } from './support/statement-workspace.ts';
 import type { Workspace } from './support/workspace.ts';
 
-const REVIEW = ['review', 'database', '1'];
+const REVIEW = ['review', 'database', '2'];
 const REVIEWED = ['--verdict', 'reviewed', ...REVIEWER];
 
 async function workspaceWithDatabase(path: string, ...options: readonly string[]): Promise<Workspace> {
@@ -61,7 +61,7 @@ test('records that were not those of the files are refused', async () => {
   );
   w.write('lie.cose', lie);
   await done(w, ['submit', 'lie.cose', '--log', 'log']);
-  const { status, stderr } = await refusedRun(w, ['review', 'database', '3', 'rules.txt', ...REVIEWED]);
+  const { status, stderr } = await refusedRun(w, ['review', 'database', '6', 'rules.txt', ...REVIEWED]);
   expect(status).toBe(1);
   expect(stderr).toMatch(
     /^vitrine: records-differ: rules\.txt does not have the records that were logged: expected 2 /,

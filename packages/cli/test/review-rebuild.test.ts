@@ -11,7 +11,7 @@ const sha256 = (content: string | Uint8Array): string => createHash('sha256').up
 
 const BUILD = ['--product', 'acme-av', '--version', '1.0', '--channel', 'stable'];
 
-/** A log with a build of `theirs/a.gz` and `theirs/b.txt` at leaf 1; `mine` has the same. */
+/** A log with a build of `theirs/a.gz` and `theirs/b.txt` at leaf 2; `mine` has the same. */
 async function workspaceWithBuild(): Promise<Workspace> {
   const w = await workspaceWithStatements();
   const [a, b] = [gzipSync('signed: one\ncontent\n'), 'text\n'];
@@ -24,7 +24,7 @@ async function workspaceWithBuild(): Promise<Workspace> {
 const OTHER = gzipSync('signed: other\ncontent\n');
 
 const rebuild = (w: Workspace, ...args: string[]): Promise<Transcript> =>
-  w.run(['review', 'rebuild', '1', ...args, ...REVIEWER]);
+  w.run(['review', 'rebuild', '2', ...args, ...REVIEWER]);
 
 function program(w: Workspace, name: string, script: string): string {
   w.write(name, `#!/bin/sh\n${script}\n`);
@@ -36,12 +36,12 @@ test('a rebuild whose artifacts are all the same is reproduced', async () => {
   const w = await workspaceWithBuild();
   expect(await rebuild(w, 'mine/a.gz', 'mine/b.txt')).toMatchObject({
     status: 0,
-    stdout: expect.stringMatching(/^2 {2}\S{44} {2}review {6}reproduced: build acme-av/),
+    stdout: expect.stringMatching(/^4 {2}\S{44} {2}review {6}reproduced: build acme-av/),
     stderr: 'vitrine: 2 of 2 artifacts the same\n',
   });
   // A normalizer is not asked where nothing differs.
   const normalizer = ['--against', 'theirs', '--normalize', program(w, 'normalize', 'exit 1')];
-  expect(await logged(w, ['review', 'rebuild', '1', 'mine', ...normalizer, ...REVIEWER])).toEqual({
+  expect(await logged(w, ['review', 'rebuild', '2', 'mine', ...normalizer, ...REVIEWER])).toEqual({
     subject: expect.any(String),
     verdict: 'reproduced',
   });
@@ -66,7 +66,7 @@ test('a rebuild that differs is shown, and nothing is logged', async () => {
     'vitrine: 1 of 2 artifacts the same\nvitrine: rebuild-differs: 1 of 2 artifacts differ, and nothing was logged; ' +
       '--against <dir> shows where, with the artifacts of the vendor\n',
   );
-  expect(await sizeOf(w)).toBe(2);
+  expect(await sizeOf(w)).toBe(4);
 });
 
 test('--against shows what differs inside', async () => {
@@ -90,7 +90,7 @@ test('--against shows what differs inside', async () => {
     ],
   });
   expect(parseAs('error', json.stderr)).toMatchObject({ error: { code: 'rebuild-differs' } });
-  expect(await sizeOf(w)).toBe(2);
+  expect(await sizeOf(w)).toBe(4);
 });
 
 test('--verdict rejected logs that it differs, and also that something is missing', async () => {
@@ -100,9 +100,9 @@ test('--verdict rejected logs that it differs, and also that something is missin
   const { status, stdout } = await rebuild(w, 'mine/a.gz', ...args);
   expect(status).toBe(0);
   expect(stdout).toMatch(
-    /^different {3}a\.gz\n[\s\S]*\nmissing {5}b\.txt\n[\s\S]*\n2 {2}\S{44} {2}review {6}rejected: build acme-av/,
+    /^different {3}a\.gz\n[\s\S]*\nmissing {5}b\.txt\n[\s\S]*\n4 {2}\S{44} {2}review {6}rejected: build acme-av/,
   );
-  expect(await logged(w, ['review', 'rebuild', '1', 'mine', ...args, ...REVIEWER])).toEqual({
+  expect(await logged(w, ['review', 'rebuild', '2', 'mine', ...args, ...REVIEWER])).toEqual({
     subject: expect.any(String),
     verdict: 'rejected',
     method: 'two machines',
@@ -114,7 +114,7 @@ test('artifacts that a normalizer makes equal are equivalent, and its digest is 
   write(w, { 'mine/a.gz': OTHER });
   program(w, 'strip', 'gunzip | tail -n +2');
   const args = ['--against', 'theirs', '--normalize', './strip'];
-  expect(await logged(w, ['review', 'rebuild', '1', 'mine', ...args, ...REVIEWER])).toEqual({
+  expect(await logged(w, ['review', 'rebuild', '2', 'mine', ...args, ...REVIEWER])).toEqual({
     subject: expect.any(String),
     verdict: 'equivalent',
     normalizer: { name: 'strip', sha256: sha256(w.read('strip')) },
@@ -128,7 +128,7 @@ test('a normalizer can open its input, and seek in it', async () => {
   program(w, 'strip', 'test -f /dev/stdin || exit 1; gunzip < /dev/stdin | wc -l; gunzip < /dev/stdin | tail -n +2');
   const args = ['--against', 'theirs', '--normalize', './strip'];
   const before = ['theirs/a.gz', 'mine/a.gz'].map((name) => sha256(w.read(name)));
-  expect(await logged(w, ['review', 'rebuild', '1', 'mine', ...args, ...REVIEWER])).toMatchObject({
+  expect(await logged(w, ['review', 'rebuild', '2', 'mine', ...args, ...REVIEWER])).toMatchObject({
     verdict: 'equivalent',
   });
   expect(['theirs/a.gz', 'mine/a.gz'].map((name) => sha256(w.read(name)))).toEqual(before);
@@ -142,7 +142,7 @@ test('artifacts that a normalizer leaves different are refused', async () => {
   expect(status).toBe(1);
   expect(stdout).toContain(`  theirs, normalized  ${sha256('signed: one\ncontent\n')}\n`);
   expect(stderr).toContain('vitrine: rebuild-differs: ');
-  expect(await sizeOf(w)).toBe(2);
+  expect(await sizeOf(w)).toBe(4);
 });
 
 test.each([
@@ -154,7 +154,7 @@ test.each([
   const w = await workspaceWithBuild();
   write(w, { 'mine/a.gz': OTHER });
   program(w, 'normalize', script);
-  const args = ['review', 'rebuild', '1', 'mine', '--against', 'theirs', '--normalize', 'normalize', ...REVIEWER];
+  const args = ['review', 'rebuild', '2', 'mine', '--against', 'theirs', '--normalize', 'normalize', ...REVIEWER];
   const { status, stderr } = await refusedRun(w, args);
   expect({ status, stderr }).toEqual({ status: 3, stderr: `vitrine: normalizer-failed: normalize ${message}\n` });
 });
@@ -177,7 +177,7 @@ test('wrong use of review rebuild is refused before anything is read', async () 
     [['mine', '--method', 'a\nb'], /^vitrine: usage: --method is not /],
   ];
   for (const [args, error] of cases) {
-    const { status, stderr } = await refusedRun(w, ['review', 'rebuild', '1', ...args, ...REVIEWER]);
+    const { status, stderr } = await refusedRun(w, ['review', 'rebuild', '2', ...args, ...REVIEWER]);
     expect(stderr).toMatch(error);
     expect(status).toBeGreaterThan(1);
   }
@@ -186,7 +186,7 @@ test('wrong use of review rebuild is refused before anything is read', async () 
 test('the files of --against must be those that were logged', async () => {
   const w = await workspaceWithBuild();
   write(w, { 'mine/a.gz': OTHER });
-  const result = await refusedRun(w, ['review', 'rebuild', '1', 'mine', '--against', 'mine', ...REVIEWER]);
+  const result = await refusedRun(w, ['review', 'rebuild', '2', 'mine', '--against', 'mine', ...REVIEWER]);
   expect(result.status).toBe(1);
   expect(result.stderr).toMatch(/^vitrine: artifact-differs: mine\/a\.gz is not the file that was logged: expected /);
 });
@@ -195,7 +195,7 @@ test('a build with a manifest is compared by what that lists', async () => {
   const w = await workspaceWithBuild();
   const release = ['release', 'build', 'theirs/a.gz', 'theirs/b.txt', '--manifest', 'theirs/list', ...BUILD, ...VENDOR];
   await done(w, release);
-  const review = ['review', 'rebuild', '2', 'mine', ...REVIEWER];
+  const review = ['review', 'rebuild', '4', 'mine', ...REVIEWER];
   const without = await refusedRun(w, review);
   expect(without.stderr).toBe(
     'vitrine: usage: the artifacts are listed in list: name the directory that has it with --against\n',

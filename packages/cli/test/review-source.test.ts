@@ -8,16 +8,16 @@ const sha256 = (text: string): string => createHash('sha256').update(text).diges
 test('a review of a source is logged if the source is the one that was logged', async () => {
   const w = await workspaceWithSource();
   w.write('report', 'all is well');
-  const { stdout, stderr } = await done(w, ['review', 'source', '1', 'src', ...REVIEWER]);
+  const { stdout, stderr } = await done(w, ['review', 'source', '2', 'src', ...REVIEWER]);
   expect(stdout).toMatch(
-    /^2 {2}\S{44} {2}review {6}reviewed: source acme-av 1\.0 \(leaf 1\) {2}by reviewer\.example {2}\S+\n$/,
+    /^4 {2}\S{44} {2}review {6}reviewed: source acme-av 1\.0 \(leaf 2\) {2}by reviewer\.example {2}\S+\n$/,
   );
   expect(stderr).toMatch(/^vitrine: this is the source that was logged: 3 files, 24 bytes, root [0-9a-f]{64}\n$/);
   expect(
     await logged(w, [
       'review',
       'source',
-      '1',
+      '2',
       './src',
       '--verdict',
       'rejected',
@@ -37,7 +37,7 @@ test.each([
   const w = await workspaceWithSource();
   write(w, files);
   for (const verdict of ['reviewed', 'rejected']) {
-    const { status, stderr } = await refusedRun(w, ['review', 'source', '1', 'src', '--verdict', verdict, ...REVIEWER]);
+    const { status, stderr } = await refusedRun(w, ['review', 'source', '2', 'src', '--verdict', verdict, ...REVIEWER]);
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /^vitrine: source-differs: this is not the source that was logged: expected 3 files, 24 bytes, root [0-9a-f]{64}; found [34] files, 24 bytes, root [0-9a-f]{64}\n$/,
@@ -47,7 +47,7 @@ test.each([
 
 test('a confidential source needs its secret, and another secret does not do', async () => {
   const w = await workspaceWithSource('--confidential', '--secret', 'secret');
-  const review = ['review', 'source', '1', 'src', ...REVIEWER];
+  const review = ['review', 'source', '2', 'src', ...REVIEWER];
   const without = await refusedRun(w, review);
   expect(without.stderr).toBe(
     'vitrine: usage: the source is confidential: name the file with the secret of its tree with --secret\n',
@@ -69,7 +69,7 @@ test('what is no source of this log is not reviewed as one', async () => {
   expect(admission.stderr).toBe(
     'vitrine: admission-subject: 0 is of the type admission, and what is needed is of the type source\n',
   );
-  w.write('source.cose', (await w.run(['show', '1', '--bytes', '--log', 'log'])).stdoutBytes);
+  w.write('source.cose', (await w.run(['show', '2', '--bytes', '--log', 'log'])).stdoutBytes);
   const out = ['--key', 'reviewer.key', '--offline', '--origin', 'example.com/other', '--out', 'request'];
   const other = await refusedRun(w, ['review', 'source', 'source.cose', 'src', ...out]);
   expect(other.stderr).toMatch(
@@ -80,17 +80,17 @@ test('what is no source of this log is not reviewed as one', async () => {
 
 test('a review that is signed without the log is the same one when it is submitted', async () => {
   const w = await workspaceWithSource();
-  w.write('source.cose', (await w.run(['show', '1', '--bytes', '--log', 'log'])).stdoutBytes);
+  w.write('source.cose', (await w.run(['show', '2', '--bytes', '--log', 'log'])).stdoutBytes);
   const out = ['--key', 'reviewer.key', '--offline', '--origin', 'example.com/log', '--out', 'request'];
   const { stdout } = await done(w, ['review', 'source', 'source.cose', 'src', ...out]);
-  expect(await sizeOf(w)).toBe(2);
+  expect(await sizeOf(w)).toBe(4);
   const submitted = await done(w, ['submit', 'request', '--log', 'log']);
   expect(submitted.stdout).toContain(stdout.slice(0, 44));
 });
 
 test('a review by a key that is not admitted is refused', async () => {
   const w = await workspaceWithSource();
-  const result = await refusedRun(w, ['review', 'source', '1', 'src', '--log', 'log', '--key', 'other.key']);
+  const result = await refusedRun(w, ['review', 'source', '2', 'src', '--log', 'log', '--key', 'other.key']);
   expect(result.stderr).toMatch(/\nvitrine: admission-key: /);
   expect(result.status).toBe(1);
 });

@@ -24,7 +24,7 @@ test('a wrong passphrase is a clear error, and nothing is appended', async () =>
   });
   expect((await refusedRun(w, sign)).stderr).toContain('"code":"passphrase-missing"');
   expect(await w.run(sign, { env: { VITRINE_PASSPHRASE_FILE: 'right' } })).toMatchObject({ status: 0, stderr: '' });
-  expect(sizeOf(w)).toBe(2);
+  expect(sizeOf(w)).toBe(4);
 });
 
 test("the wrong passphrase of the log's key is found before the files are read, and nothing is appended", async () => {
@@ -90,7 +90,7 @@ test('a signer program that signs is as good as a key file', async () => {
   );
   const command = `'${process.execPath}' sign.mjs`;
   expect(await w.run([...RULES, '--vkey', 'vendor.vkey', '--signer-command', command])).toMatchObject({ status: 0 });
-  expect((await w.run(['show', '1', '--log', 'log'])).stdout).toContain('signature    verified, ');
+  expect((await w.run(['show', '2', '--log', 'log'])).stdout).toContain('signature    verified, ');
 });
 
 test('without an agent, or with something else in its place, nothing is appended', async () => {

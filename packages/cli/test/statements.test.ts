@@ -16,7 +16,7 @@ import { LOG_KEY, type Workspace } from './support/workspace.ts';
 
 const LOG = ['--log', 'log'];
 
-/** With releases 1 and 2 of a database at leaves 1 and 2, and a build at 3. */
+/** With releases 1 and 2 of a database at leaves 2 and 4, and a build at 6. */
 async function workspaceWithReleases(): Promise<Workspace> {
   const w = await workspaceWithStatements();
   w.write('rules', 'alpha\n');
@@ -47,28 +47,65 @@ test('ls prints statements for people, and filters them by type, stream and issu
     expect.stringMatching(
       /^0 admission {3}\+ vendor acme\.example\+[0-9a-f]{8}, \+ reviewer reviewer\.example\+[0-9a-f]{8} {2}by example\.com\/log {2}then$/,
     ),
-    '1 database    acme-rules 1 (1 record)  by acme.example  then',
-    '2 database    acme-rules 2 (1 record)  by acme.example  then',
-    '3 build       acme-av/stable 1\\u{202e}x (1 artifact)  by acme.example  then',
+    '2 database    acme-rules 1 (1 record)  by acme.example  then',
+    '4 database    acme-rules 2 (1 record)  by acme.example  then',
+    '6 build       acme-av/stable 1\\u{202e}x (1 artifact)  by acme.example  then',
   ]);
   const filtered = async (...args: string[]): Promise<number[]> =>
     indices((await w.run(['ls', ...LOG, ...args])).stdout);
-  expect(await filtered('--type', 'database')).toEqual([1, 2]);
-  expect(await filtered('--stream', 'acme-av/stable')).toEqual([3]);
-  expect(await filtered('--issuer', 'acme.example', '--from', '2')).toEqual([2, 3]);
+  expect(await filtered('--type', 'database')).toEqual([2, 4]);
+  expect(await filtered('--stream', 'acme-av/stable')).toEqual([6]);
+  expect(await filtered('--issuer', 'acme.example', '--from', '4')).toEqual([4, 6]);
   expect(await filtered('--type', 'build', '--stream', 'acme-rules')).toEqual([]);
   expect(await w.run(['ls', ...LOG, '--issuer', 'acme.exmaple'])).toMatchObject({
     stdout: '',
-    stderr: 'vitrine: none of 4 entries is such\n',
+    stderr: 'vitrine: none of 8 entries is such\n',
   });
   expect((await w.run(['ls', ...LOG, '--type', 'rumour'])).stderr).toContain('vitrine: usage: ');
   const json = parseLinesAs('entry', (await w.run(['ls', ...LOG, '--issuer', 'acme.example', '--json'])).stdout);
   expect(json.map(({ statement }) => (statement as { type: string }).type)).toEqual(['database', 'database', 'build']);
 });
 
+test('ls leaves out the index entries, unless --all is given', async () => {
+  const w = await workspaceWithReleases();
+  expect(indices((await w.run(['ls', ...LOG])).stdout)).toEqual([0, 2, 4, 6]);
+  const { stdout } = await w.run(['ls', ...LOG, '--all']);
+  expect(indices(stdout)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(stdout).toMatch(/^7 {2}\S{12} +\d+ {2}index {7}of 7 entries, root \S{44}$/m);
+  const entries = parseLinesAs('entry', (await w.run(['ls', ...LOG, '--all', '--from', '6', '--json'])).stdout);
+  expect(entries).toEqual([
+    expect.not.objectContaining({ indexEntry: expect.anything() }),
+    expect.objectContaining({ index: 7, indexEntry: { size: 7, root: expect.any(String) } }),
+  ]);
+  expect((await w.run(['ls', ...LOG, '--from', '7'])).stdout).toBe('');
+  // A filter is about statements, and an index entry is none.
+  expect(indices((await w.run(['ls', ...LOG, '--all', '--type', 'build'])).stdout)).toEqual([6]);
+});
+
+test('show says of how many entries an index entry is', async () => {
+  const w = await workspaceWithReleases();
+  const { indexEntry, leafHash: hash } = parseAs('entry', (await w.run(['show', '7', ...LOG, '--json'])).stdout);
+  const { size, root } = indexEntry as { size: number; root: string };
+  expect(size).toBe(7);
+  expect(await w.run(['show', '7', ...LOG])).toMatchObject({
+    status: 0,
+    stderr: '',
+    stdout: [
+      'index      7',
+      `leaf hash  ${hash}`,
+      'type       index: what the log says of all entries before this one',
+      'entries    7',
+      `root       ${root}`,
+      '',
+    ].join('\n'),
+  });
+  const { stdoutBytes } = await w.run(['show', '7', '--bytes', ...LOG]);
+  expect(formatBase64(leafHash(stdoutBytes))).toBe(hash);
+});
+
 test('show says what a statement says, whose word it is, and whether the signature was verified', async () => {
   const w = await workspaceWithReleases();
-  const { status, stdout, stderr } = await w.run(['show', '2', ...LOG]);
+  const { status, stdout, stderr } = await w.run(['show', '4', ...LOG]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   const rows = stdout.trimEnd().split('\n');
   expect(rows.map((row) => row.slice(0, 13).trimEnd())).toEqual([
@@ -88,30 +125,30 @@ test('show says what a statement says, whose word it is, and whether the signatu
     'signature',
   ]);
   expect(rows[5]).toMatch(/Z \(the issuer's word\)$/);
-  expect(rows[12]).toMatch(/ {2}leaf 1, database \S+ \d+$/);
+  expect(rows[12]).toMatch(/ {2}leaf 2, database \S+ \d+$/);
   expect(rows[13]).toBe('signature    verified, with a key that the log admitted as vendor');
-  expect((await w.run(['show', '3', ...LOG])).stdout).toContain('\nversion    1\\u{202e}x\n');
+  expect((await w.run(['show', '6', ...LOG])).stdout).toContain('\nversion    1\\u{202e}x\n');
   expect((await w.run(['show', '0', ...LOG])).stdout).toMatch(/\nsignature {2}verified, with the log's own key\n$/);
 });
 
 test('a leaf is shown by its index, by its leaf hash, and from its file', async () => {
   const w = await workspaceWithReleases();
-  const shown = await w.run(['show', '1', ...LOG, '--json']);
+  const shown = await w.run(['show', '2', ...LOG, '--json']);
   const base64 = String(parseAs('entry', shown.stdout)['leafHash']);
   const hex = Buffer.from(base64, 'base64').toString('hex');
   for (const leaf of [base64, hex, hex.toUpperCase()]) {
     expect(await w.run(['show', leaf, ...LOG, '--json'])).toEqual(shown);
   }
-  const { stdoutBytes } = await w.run(['show', '1', ...LOG, '--bytes']);
+  const { stdoutBytes } = await w.run(['show', '2', ...LOG, '--bytes']);
   expect(formatBase64(leafHash(stdoutBytes))).toBe(base64);
-  w.write('1', stdoutBytes);
-  const file = parseAs('entry', (await w.run(['show', './1', '--json'])).stdout);
+  w.write('2', stdoutBytes);
+  const file = parseAs('entry', (await w.run(['show', './2', '--json'])).stdout);
   expect(file).not.toHaveProperty('index');
   expect(file).toMatchObject({
     leafHash: base64,
     signature: { verified: false, reason: 'without the log its key is not known' },
   });
-  expect(parseAs('entry', (await w.run(['show', './1', ...LOG, '--json'])).stdout)).toMatchObject({
+  expect(parseAs('entry', (await w.run(['show', './2', ...LOG, '--json'])).stdout)).toMatchObject({
     signature: { verified: true, role: 'vendor' },
   });
 });
@@ -162,12 +199,12 @@ test('show refuses what is not there, or is no leaf', async () => {
   const w = await workspaceWithReleases();
   const absent = 'ab'.repeat(32);
   for (const [args, message] of [
-    [['4', ...LOG], 'log-range: the log has 4 entries, and none at index 4\n'],
+    [['8', ...LOG], 'log-range: the log has 8 entries, and none at index 8\n'],
     [[absent, ...LOG], `entry-missing: ${absent} is not in the log example.com/log\n`],
     [[absent], 'usage: a leaf hash says nothing without the log: name it with --log, or give the statement file\n'],
     [
-      ['1'],
-      'usage: 1 is an index, which needs the log: name it with --log, or in VITRINE_LOG, or give the statement file\n',
+      ['2'],
+      'usage: 2 is an index, which needs the log: name it with --log, or in VITRINE_LOG, or give the statement file\n',
     ],
     [['9007199254740992', ...LOG], 'usage: index must be at most 2^53 - 1, not 9007199254740992\n'],
     [['01', ...LOG], 'usage: index must be a decimal number, not 01\n'],
@@ -181,7 +218,7 @@ test('show refuses what is not there, or is no leaf', async () => {
     expect(stdout).toBe('');
     expect(stderr).toContain(`vitrine: ${message}`);
   }
-  expect((await w.run(['show', '1', '--bytes', '--json', ...LOG])).stderr).toContain("option '--bytes' cannot be used");
+  expect((await w.run(['show', '2', '--bytes', '--json', ...LOG])).stderr).toContain("option '--bytes' cannot be used");
 });
 
 const HASH = new Uint8Array(32).fill(0xab);

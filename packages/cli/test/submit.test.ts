@@ -45,17 +45,17 @@ test('a statement signed on a machine without the log, carried as a file, and su
   const { status, stdout, stderr } = await w.run(['submit', 'request.cose', '--log', 'log', '--json']);
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect(parseAs('issue', stdout)).toMatchObject({
-    index: 1,
+    index: 2,
     leafHash: hash,
     known: false,
     file: 'request.cose',
     statement: { type: 'source', issuer: 'acme.example' },
   });
-  expect((await w.run(['show', '1', '--bytes', '--log', 'log'])).stdoutBytes).toEqual(request);
+  expect((await w.run(['show', '2', '--bytes', '--log', 'log'])).stdoutBytes).toEqual(request);
   const again = await w.run(['submit', 'request.cose', '--log', 'log']);
-  expect(again).toMatchObject({ status: 0, stderr: 'vitrine: request.cose was in the log already, at index 1\n' });
-  expect(again.stdout).toContain(`1  ${hash}  source `);
-  expect(sizeOf(w)).toBe(2);
+  expect(again).toMatchObject({ status: 0, stderr: 'vitrine: request.cose was in the log already, at index 2\n' });
+  expect(again.stdout).toContain(`2  ${hash}  source `);
+  expect(sizeOf(w)).toBe(4);
 });
 
 test('the same file submitted to another log is refused for its audience', async () => {
@@ -71,7 +71,7 @@ test('the same file submitted to another log is refused for its audience', async
       'vitrine: admission-audience: request.cose is meant for the log example.com/log, and this one is ' +
       'elsewhere.example/log\n',
   });
-  expect(sizeOf(w, 'elsewhere')).toBe(1);
+  expect(sizeOf(w, 'elsewhere')).toBe(2);
 });
 
 test('submit takes all of several statements or none', async () => {
@@ -88,10 +88,12 @@ test('submit takes all of several statements or none', async () => {
   expect(await refusedRun(w, ['submit', '2.cose', '1.cose', '--log', 'log'])).toMatchObject({ status: 1 });
   const { stdout } = await w.run(['submit', '1.cose', '2.cose', '1.cose', '--log', 'log', '--json']);
   expect(parseLinesAs('issue', stdout).map(({ index, file }) => [index, file])).toEqual([
-    [1, '1.cose'],
-    [2, '2.cose'],
-    [1, '1.cose'],
+    [2, '1.cose'],
+    [3, '2.cose'],
+    [2, '1.cose'],
   ]);
+  // One index entry ends all that is appended together.
+  expect(sizeOf(w)).toBe(5);
 });
 
 test('submit refuses more than a log takes together, which could not be all or none', async () => {

@@ -8,6 +8,37 @@ export { equalBytes } from './bytes/equal.ts';
 export { type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor/cbor.ts';
 export { CoreError, type CoreErrorCode, ProofError } from './error.ts';
 export {
+  type HistoryClaim,
+  type StreamClaim,
+  type StreamsClaim,
+  type SubjectClaim,
+  verifyHistory,
+  verifyStream,
+  verifyStreams,
+  verifySubject,
+} from './log-index/index-claim.ts';
+export {
+  formatIndexEntry,
+  type IndexEntry,
+  type IndexInclusion,
+  indexEntryOf,
+  indexLeaf,
+  verifyIndexInclusion,
+} from './log-index/index-entry.ts';
+export type { Indexed, IndexMapping } from './log-index/index-mapping.ts';
+export {
+  formatIndexProof,
+  type IndexProof,
+  isIndexProof,
+  parseIndexProof,
+  type StreamProof,
+  type StreamsProof,
+  type SubjectProof,
+} from './log-index/index-proof.ts';
+export { type StreamName, type StreamRecord, streamKey } from './log-index/stream.ts';
+export { type SubjectElement, type SubjectRecord, subjectKey } from './log-index/subject.ts';
+export { type VerifyIndexProofOptions, verifyIndexProof } from './log-index/verify-index-proof.ts';
+export {
   type AddCheckpoint,
   formatAddCheckpoint,
   MAX_ADD_CHECKPOINT_SIZE,

@@ -52,3 +52,4 @@ export type {
 export { STATEMENT_TYPES, streamOf } from './statement/payload-types.ts';
 export { checkPayload, type SignStatementOptions, signStatement } from './statement/sign-statement.ts';
 export type { Claims, OpenedStatement, Statement } from './statement/statement.ts';
+export { indexedAs, statementMapping } from './statement/statement-mapping.ts';

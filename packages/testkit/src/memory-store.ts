@@ -73,7 +73,7 @@ export class MemoryStore implements Store {
     }
   }
 
-  async commit({ expected, head, tiles, bundles, derived }: Commit): Promise<void> {
+  async commit({ expected, head, tiles, bundles, derived, removed = [] }: Commit): Promise<void> {
     this.#checkOpen();
     const stored = this.#disk.head;
     if (stored.size !== expected.size || !equalBytes(stored.root, expected.root)) {
@@ -87,6 +87,7 @@ export class MemoryStore implements Store {
     ];
     for (const append of appends) append();
     for (const [key, value] of derived) this.#disk.derived.set(hex(key), value.slice());
+    for (const key of removed) this.#disk.derived.delete(hex(key));
     this.#disk.head = { size: head.size, root: head.root.slice() };
   }
 

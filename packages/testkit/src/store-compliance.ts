@@ -337,6 +337,43 @@ export function storeCompliance(name: string, { place: newPlace, isExclusive }: 
         await growth.expectIn(await reopen(place, store));
       });
 
+      test('a later commit removes a key, whether it is there or not, and what is removed can come again', async () => {
+        const { place, store, growth } = await fresh();
+        await growth.grow(store, 1, [
+          [utf8('key'), utf8('value')],
+          [utf8('other'), utf8('stays')],
+          [utf8('empty'), utf8('')],
+        ]);
+        const commit = growth.next(1);
+        await store.commit({ ...commit, removed: [utf8('key'), utf8('empty'), utf8('never there')] });
+        growth.apply(commit);
+        growth.derived.splice(
+          0,
+          growth.derived.length,
+          ...growth.derived.filter(([key]) => !['key', 'empty'].includes(new TextDecoder().decode(key))),
+        );
+        const reopened = await reopen(place, store);
+        await growth.expectIn(reopened);
+        expect(await reopened.readDerived([utf8('key'), utf8('empty'), utf8('other')])).toEqual([
+          undefined,
+          undefined,
+          utf8('stays'),
+        ]);
+        await growth.grow(reopened, 1, [[utf8('key'), utf8('again')]]);
+        await growth.expectIn(reopened);
+      });
+
+      test('a commit can change derived keys alone, and the head stays', async () => {
+        const { place, store, growth } = await fresh();
+        await growth.grow(store, 300, [[utf8('key'), utf8('old')]]);
+        growth.derived.pop();
+        const { head } = growth;
+        const pairs = [[utf8('more'), utf8('new')]] as const;
+        await store.commit({ expected: head, head, tiles: [], bundles: [], derived: pairs, removed: [utf8('key')] });
+        growth.derived.push(...pairs);
+        await growth.expectIn(await reopen(place, store));
+      });
+
       test('a prefix gives its keys, in the order of their bytes, and no other', async () => {
         const { store, growth } = await fresh();
         const keys = [

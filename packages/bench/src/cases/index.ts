@@ -2,6 +2,7 @@ import type { Case } from '../measurement.ts';
 import { appendAllDuplicates, appendAllStrict } from './append-all.ts';
 import { appendConcurrent, appendOne } from './append-concurrent.ts';
 import { floor } from './floor.ts';
+import { INDEX_CASES, indexProofs } from './index-of-log.ts';
 import { read } from './read.ts';
 import { recordSet } from './record-set.ts';
 
@@ -14,6 +15,8 @@ export const CASES: Readonly<Record<string, Case>> = {
   appendOne,
   read,
   recordSet,
+  indexProofs,
+  ...INDEX_CASES,
   hypercore: async (count) => (await import('./peers.ts')).hypercore(count),
   merkletreejs: async (count) => (await import('./peers.ts')).merkletreejs(count),
 };

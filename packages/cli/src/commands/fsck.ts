@@ -1,10 +1,9 @@
 import { formatBase64 } from '@vitrine/core';
-import { statementAdmission } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
 import { mlDsaSchemes } from '../keys.ts';
-import { type LogOption, logDirectory, openStore, withLogOption } from '../log-option.ts';
+import { type LogOption, logDirectory, openStore, rulesOf, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count } from '../text.ts';
 
@@ -19,7 +18,7 @@ export function registerFsck(program: Command, context: Context): void {
     .description(
       'Check the files of a log, derive everything that it stores from its entries again, and compare. Reports the ' +
         'first thing that differs; changes nothing. Every entry of a log of statements is judged again by those before ' +
-        'it. Signatures of witnesses are not checked.',
+        'it, and its index derived again. Signatures of witnesses are not checked.',
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExample:\n  $ vitrine fsck --log ./log\n')
@@ -30,8 +29,7 @@ async function check(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
   await using store = await openStore(await logDirectory(context, options), { checkTables: true, signal });
   const { fsck, parseDescription } = await import('@vitrine/core/log');
-  const { kind } = parseDescription(await store.description());
-  const admission = kind === 'statements' ? statementAdmission : undefined;
+  const rules = rulesOf(parseDescription(await store.description()));
   const progress = startProgress(context, { label: 'checking', unit: 'entries', json: options.json });
   const onProgress = (done: number, total: number): void => {
     if (signal.aborted) throw interrupted();
@@ -39,7 +37,7 @@ async function check(context: Context, options: Options): Promise<void> {
   };
   let result: Awaited<ReturnType<typeof fsck>>;
   try {
-    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes(), admission });
+    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes(), ...rules });
   } finally {
     progress.stop();
   }

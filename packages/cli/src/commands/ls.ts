@@ -1,8 +1,8 @@
-import { CoreError, formatBase64, leafHash } from '@vitrine/core';
+import { CoreError, formatBase64, type IndexEntry, indexEntryOf, leafHash } from '@vitrine/core';
 import { STATEMENT_TYPES, type Statement, type StatementType } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { entryJson } from '../entry-view.ts';
+import { entryJson, indexLine } from '../entry-view.ts';
 import { interrupted } from '../errors.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
@@ -20,6 +20,7 @@ interface Filter {
 interface Options extends LogOption, Filter {
   readonly from: number;
   readonly to?: number;
+  readonly all?: boolean;
   readonly json?: boolean;
 }
 
@@ -40,6 +41,7 @@ export function registerLs(program: Command, context: Context): void {
     .addOption(new Option('--type <type>', 'only statements of this type').choices(STATEMENT_TYPES))
     .option('--stream <stream>', 'only statements of this stream: acme-av/stable/linux-x64, for instance')
     .option('--issuer <name>', 'only statements by keys of this name')
+    .option('--all', 'list the index entries too, with which a log of statements ends each commit')
     .option('--json', 'print one JSON object for each entry')
     .addHelpText(
       'after',
@@ -70,6 +72,8 @@ async function list(context: Context, options: Options): Promise<void> {
     index++;
     const statement = statementOf(entry);
     if (!isWanted(statement, options)) continue;
+    const indexEntry = statement === undefined ? indexEntryOf(entry) : undefined;
+    if (indexEntry !== undefined && !options.all) continue;
     shown++;
     if (options.json) await output.json(entryJson(index, entry, statement));
     else {
@@ -77,7 +81,7 @@ async function list(context: Context, options: Options): Promise<void> {
       const size = String(entry.length).padStart(5);
       const text =
         statement === undefined
-          ? preview(entry, width)
+          ? otherLine(entry, indexEntry, width)
           : cut(statementLine(statement, await mentionsIn(log, statement)), width);
       await output.text(`${String(index).padStart(indexWidth)}  ${hash}  ${size}  ${text}\n`);
     }
@@ -87,6 +91,10 @@ async function list(context: Context, options: Options): Promise<void> {
   if (shown === 0 && isFiltered && !options.json)
     output.note(`none of ${count(to - from, 'entry', 'entries')} is such`);
 }
+
+/** What an entry that is no statement says, at most `width` wide. */
+const otherLine = (entry: Uint8Array, indexEntry: IndexEntry | undefined, width: number): string =>
+  indexEntry === undefined ? preview(entry, width) : cut(indexLine(indexEntry), width);
 
 function isWanted(statement: Statement | undefined, { type, stream, issuer }: Filter): boolean {
   if (type !== undefined && statement?.payload.type !== type) return false;

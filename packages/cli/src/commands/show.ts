@@ -1,9 +1,9 @@
-import { equalBytes, formatBase64 } from '@vitrine/core';
+import { equalBytes, formatBase64, type IndexEntry, indexEntryOf } from '@vitrine/core';
 import { newestWithdrawal } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
-import { LEAF_ARGUMENT, type ResolvedStatement, resolveEntry } from '../leaf-reference.ts';
+import { LEAF_ARGUMENT, type ResolvedEntry, type ResolvedStatement, resolveEntry } from '../leaf-reference.ts';
 import { hasLog, type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { type Mentions, mentionsIn, NO_MENTIONS } from '../mentions.ts';
 import { checkSignature, NO_LOG, type SignatureCheck, signatureText } from '../signature-check.ts';
@@ -40,6 +40,8 @@ async function show(context: Context, reference: string, options: Options): Prom
   const { entry, index, statement } = resolved;
   if (statement === undefined || options.bytes) {
     if (options.json) return await output.json(entryJson(index, entry));
+    const indexEntry = options.bytes ? undefined : indexEntryOf(entry);
+    if (indexEntry !== undefined) return await output.text(aligned(indexRows(resolved, indexEntry)));
     if (output.stdout.isTTY !== true) return await output.bytes(entry);
     const text = visible(entry);
     return await output.text(text.endsWith('\n') ? text : `${text}\n`);
@@ -58,6 +60,16 @@ async function show(context: Context, reference: string, options: Options): Prom
     ['signature', signatureText(signature, statement)],
   ];
   await output.text(aligned(rows));
+}
+
+function indexRows({ index, leafHash }: ResolvedEntry, { size, root }: IndexEntry): Row[] {
+  return [
+    ...(index === undefined ? [] : [['index', String(index)] as const]),
+    ['leaf hash', formatBase64(leafHash)],
+    ['type', 'index: what the log says of all entries before this one'],
+    ['entries', String(size)],
+    ['root', formatBase64(root)],
+  ];
 }
 
 interface Withdrawn {

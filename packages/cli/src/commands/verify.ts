@@ -3,6 +3,7 @@ import {
   CoreError,
   formatBase64,
   leafHash as hashLeaf,
+  isIndexProof,
   MAX_ADD_CHECKPOINT_SIZE,
   MAX_TLOG_PROOF_SIZE,
   ProofError,
@@ -20,12 +21,13 @@ import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { readAtMost } from '../files.ts';
+import type { IndexExpectation } from '../index-verification.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
 import type { StatementFinding, StatementOptions } from '../statement-verification.ts';
 import { aligned, preview, printable } from '../text.ts';
 
-interface Options extends FileEntryOptions, StatementOptions {
+interface Options extends FileEntryOptions, StatementOptions, IndexExpectation {
   readonly policy: string;
   readonly proof?: string;
   readonly consistency?: string;
@@ -43,8 +45,8 @@ export function registerVerify(program: Command, context: Context): void {
     .description(
       'Verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
         'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
-        'or, with --consistency, that a log only grew. A statement file is itself the entry; if its checksum line was added, ' +
-        'give its name with --name.',
+        'what the index of a log says, which latest, history, about and streams prove; or, with --consistency, that a log only ' +
+        'grew. A statement file is itself the entry; if its checksum line was added, give its name with --name.',
     )
     .argument('[file]', 'the file that was added to the log, is in a logged source, or was committed to')
     .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
@@ -52,6 +54,10 @@ export function registerVerify(program: Command, context: Context): void {
     .option('--record <text>', 'the record, for a proof of prove record')
     .option('--record-file <file>', 'as --record, with its bytes in a file; - is standard input')
     .option('--signer <vkey>', 'the public key that must have signed the statement, or a file with it')
+    .option('--stream <stream>', 'the stream that the proof of latest or history must be about')
+    .option('--type <type>', 'the type that the stream must have')
+    .option('--issuer <name>', 'the issuer that the stream must have')
+    .option('--about <leaf hash>', 'the statement that the proof of about must be about')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
     .option('--name <name>', 'the base name that the file had when it was added')
     .addOption(
@@ -62,6 +68,10 @@ export function registerVerify(program: Command, context: Context): void {
         'record',
         'recordFile',
         'signer',
+        'stream',
+        'type',
+        'issuer',
+        'about',
       ]),
     )
     .option('--from <file>', 'the old checkpoint, or a proof that holds it, for --consistency')
@@ -73,6 +83,7 @@ export function registerVerify(program: Command, context: Context): void {
         '  $ vitrine verify main.c --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify --record "alert tcp any any -> any 445" --proof rule.tlog-proof --policy policy \\\n' +
         '      --signer vendor.vkey\n' +
+        '  $ vitrine verify --proof latest.tlog-proof --stream tool/stable --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify --consistency growth --from old.checkpoint --policy policy\n',
     )
     .action((file: string | undefined, options: Options) => verify(context, file, options));
@@ -91,24 +102,42 @@ async function verify(context: Context, file: string | undefined, options: Optio
 
 async function verifyProof(context: Context, file: string | undefined, options: Options): Promise<void> {
   const isRecord = options.record !== undefined || options.recordFile !== undefined;
-  if (file === undefined && !isRecord) {
+  if (file === undefined && options.proof === undefined) {
     throw new CliError(
       'usage',
-      'name the file to verify, a record with --record, or a proof of growth with --consistency',
+      isRecord
+        ? 'name the proof with --proof'
+        : 'name the file to verify, a record with --record, a proof of what an index says with --proof, or one of growth ' +
+            'with --consistency',
     );
   }
   if (file !== undefined && isRecord) throw new CliError('usage', 'verify either a file or a record');
-  if (isRecord && options.proof === undefined) throw new CliError('usage', 'name the proof with --proof');
   // Whoever mistyped its name is not to look for its proof.
   if (file !== undefined) await lookAt(file);
   const loaded = await readPolicy(options.policy);
   const { path, proof } = await readProof(file, options);
-  if (proof.extra !== undefined && isStatementProof(proof.extra)) {
-    const { verifyStatementProof } = await import('../statement-verification.ts');
-    return verifyStatementProof(context, { file, path, proof, extra: proof.extra, loaded }, options);
+  const { extra } = proof;
+  if (extra !== undefined && isIndexProof(extra)) {
+    // A file is never verified by what shows nothing of it, nor taken for a proof: whoever names one wants to know of it.
+    if (isRecord || file !== undefined) {
+      throw new SignerError(
+        'statement-proof-mismatch',
+        `${path} is a proof of what an index says, and shows nothing of a file or a record: verify it with --proof alone`,
+      );
+    }
+    const { verifyIndex } = await import('../index-verification.ts');
+    return verifyIndex(context, { path, proof, extra, loaded }, options);
   }
-  if (file === undefined) throw notOfStatement(path, 'a record');
-  return verifyFile(context, file, { proof, loaded }, options);
+  for (const name of ['stream', 'type', 'issuer', 'about'] as const) {
+    if (options[name] !== undefined) throw new CliError('usage', `--${name} goes with a proof of what an index says`);
+  }
+  if (extra !== undefined && isStatementProof(extra)) {
+    const { verifyStatementProof } = await import('../statement-verification.ts');
+    return verifyStatementProof(context, { file, path, proof, extra, loaded }, options);
+  }
+  if (file !== undefined) return verifyFile(context, file, { proof, loaded }, options);
+  if (isRecord) throw notOfStatement(path, 'a record');
+  throw new CliError('usage', `name the file that ${path} is a proof of`);
 }
 
 async function lookAt(file: string): Promise<void> {
@@ -251,7 +280,12 @@ async function verifyConsistency(context: Context, proofPath: string, from: stri
 
 /** The checkpoint in the bytes of a file: alone, or in a proof of either kind. */
 function checkpointIn(bytes: Uint8Array): Uint8Array {
-  const begins = (text: string): boolean => Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
-  if (begins('c2sp.org/tlog-proof@')) return parseTlogProof(bytes).checkpoint;
-  return begins('old ') ? parseAddCheckpoint(bytes).checkpoint : bytes;
+  if (isTlogProof(bytes)) return parseTlogProof(bytes).checkpoint;
+  return begins(bytes, 'old ') ? parseAddCheckpoint(bytes).checkpoint : bytes;
+}
+
+const isTlogProof = (bytes: Uint8Array): boolean => begins(bytes, 'c2sp.org/tlog-proof@');
+
+function begins(bytes: Uint8Array, text: string): boolean {
+  return Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
 }

@@ -38,7 +38,7 @@ export function writePolicy(w: Workspace): void {
   w.write('policy', `log ${formatVkey(LOG_KEY.vkey)}\nquorum none\n`);
 }
 
-/** A log with a source statement at leaf 1, of the directory `src`. */
+/** A log with a source statement at leaf 2, of the directory `src`. */
 export async function workspaceWithSource(...options: readonly string[]): Promise<Workspace> {
   const w = await workspaceWithStatements();
   writePolicy(w);

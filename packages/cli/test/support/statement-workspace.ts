@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { ed25519Signer, formatPrivateKey, formatVkey, type PrivateKey } from '@vitrine/core';
 import { LevelStore, Log } from '@vitrine/core/log';
-import { signStatement, statementAdmission } from '@vitrine/signer';
+import { signStatement, statementAdmission, statementMapping } from '@vitrine/signer';
 import { expect } from 'vitest';
 import { fixedKey, LOG_KEY, type RunOptions, type Transcript, type Workspace, workspace } from './workspace.ts';
 
@@ -14,8 +14,8 @@ export const OTHER_KEY = fixedKey('other.example', 0x01, 13);
 const ISSUED_AT = 1_700_000_000;
 
 /**
- * A workspace with a log of statements, `log`, which has admitted a vendor and a reviewer at leaf 0; its key where it
- * belongs; and for `vendor`, `reviewer` and `other` a key file `<name>.key` and a vkey file `<name>.vkey`.
+ * A workspace with a log of statements, `log`, which has an index and has admitted a vendor and a reviewer at leaf 0; its key
+ * where it belongs; and for `vendor`, `reviewer` and `other` a key file `<name>.key` and a vkey file `<name>.vkey`.
  */
 export async function workspaceWithStatements(): Promise<Workspace> {
   const created = workspace();
@@ -43,6 +43,7 @@ export async function createStatementLog(created: Workspace, directory: string, 
     duplicates: false,
     signer,
     admission: statementAdmission,
+    mapping: statementMapping,
   });
   const add = [
     { role: 'vendor', vkey: formatVkey(VENDOR_KEY.vkey) },

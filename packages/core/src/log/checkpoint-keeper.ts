@@ -4,7 +4,7 @@ import { formatSignedNote, parseSignedNote, renewSignatures, type SignedNote, si
 import type { Signer } from '../note/signer.ts';
 import { parseVkey, type VerifierKey } from '../note/vkey.ts';
 import type { LogDescription } from './description.ts';
-import type { Head, PublishedCheckpoints, Store } from './store.ts';
+import type { Head, Store } from './store.ts';
 
 /** A checkpoint of this log. */
 export interface LogCheckpoint extends Head {
@@ -27,7 +27,8 @@ export class CheckpointKeeper {
   /** All keys of the log: signatures by them are not somebody else's. */
   readonly #own: readonly VerifierKey[];
   #current: LogCheckpoints;
-  #unstored: PublishedCheckpoints = {};
+  #stored: LogCheckpoints;
+  #unstored: LogCheckpoints = {};
   #storing: Promise<void> | undefined;
 
   constructor(store: Store, { vkeys }: LogDescription, key: VerifierKey, current: LogCheckpoints) {
@@ -35,6 +36,13 @@ export class CheckpointKeeper {
     this.#key = key;
     this.#own = vkeys.map(parseVkey);
     this.#current = current;
+    this.#stored = current;
+  }
+
+  /** Entries in the oldest checkpoint that is kept durably: nothing that is needed to prove by it may go. */
+  get oldest(): number {
+    const { signed, cosigned } = this.#stored;
+    return Math.min(signed?.size ?? 0, cosigned?.size ?? Number.POSITIVE_INFINITY);
   }
 
   get current(): LogCheckpoints {
@@ -50,7 +58,7 @@ export class CheckpointKeeper {
     openCheckpoint(note, { origin, keys: [this.#key] });
     const signed = { ...head, note };
     this.#current = { ...this.#current, signed };
-    this.#keep({ signed: note.slice() });
+    this.#keep({ signed: { ...head, note: note.slice() } });
     return signed;
   }
 
@@ -66,11 +74,11 @@ export class CheckpointKeeper {
     const added = { size, root, note: formatSignedNote(merged) };
     if (signed?.size === size) {
       this.#current = { ...this.#current, signed: added };
-      this.#keep({ signed: added.note });
+      this.#keep({ signed: added });
     }
     if (this.#isCosigned(merged) && (cosigned?.size ?? 0) <= size) {
       this.#current = { ...this.#current, cosigned: added };
-      this.#keep({ cosigned: added.note });
+      this.#keep({ cosigned: added });
     }
     return added;
   }
@@ -90,7 +98,7 @@ export class CheckpointKeeper {
    * Has the store keep checkpoints, one write at a time and only the newest ones. Appending does not wait for that: what
    * is lost is signed again when the log is opened.
    */
-  #keep(checkpoints: PublishedCheckpoints): void {
+  #keep(checkpoints: LogCheckpoints): void {
     this.#unstored = { ...this.#unstored, ...checkpoints };
     this.#storing ??= this.#storeAll();
     this.#storing.catch(() => {});
@@ -100,7 +108,12 @@ export class CheckpointKeeper {
     while (Object.keys(this.#unstored).length > 0) {
       const checkpoints = this.#unstored;
       this.#unstored = {};
-      await this.#store.publish(checkpoints);
+      const { signed, cosigned } = checkpoints;
+      await this.#store.publish({
+        ...(signed && { signed: signed.note }),
+        ...(cosigned && { cosigned: cosigned.note }),
+      });
+      this.#stored = { ...this.#stored, ...checkpoints };
     }
     this.#storing = undefined;
   }

@@ -10,27 +10,31 @@ export interface LogDescription {
   readonly kind: 'statements' | 'raw';
   /** Whether the same entry can be in the log twice. Never in a log of statements. */
   readonly duplicates: boolean;
+  /** Whether each commit of a log of statements ends with an index entry. A raw log has none. */
+  readonly indexed: boolean;
 }
 
-// Version 1 had no kind: every log was raw.
-const VERSION = 2;
+// Version 1 had no kind: every log was raw. Version 2 had no index.
+const VERSION = 3;
 
 /**
  * A description as a store keeps it: JSON, for people to read.
  *
- * @throws RangeError for a kind that there is not, and for a log of statements that would allow duplicates
+ * @throws RangeError for a kind that there is not, for a log of statements that would allow duplicates, and for a raw log that
+ * would have an index
  */
-export function formatDescription({ origin, vkeys, kind, duplicates }: LogDescription): Uint8Array {
+export function formatDescription({ origin, vkeys, kind, duplicates, indexed }: LogDescription): Uint8Array {
   if (!isKind(kind)) throw new RangeError("the kind of a log is 'statements' or 'raw'");
   if (kind === 'statements' && duplicates) throw new RangeError('a log of statements never allows duplicates');
-  const value = { version: VERSION, origin, vkeys, kind, duplicates };
+  if (kind === 'raw' && indexed) throw new RangeError('a log of arbitrary entries has no index');
+  const value = { version: VERSION, origin, vkeys, kind, duplicates, indexed };
   return new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
 const isKind = (value: unknown): value is LogDescription['kind'] => value === 'statements' || value === 'raw';
 
 /**
- * Reads what {@link formatDescription} writes, and what it wrote in version 1.
+ * Reads what {@link formatDescription} writes, and what it wrote in versions 1 and 2.
  *
  * @throws CoreError `store-newer` for a later version; `store-corrupt` for anything else
  */
@@ -49,18 +53,22 @@ export function parseDescription(bytes: Uint8Array): LogDescription {
     );
   }
   const kind = version === 1 ? 'raw' : rest['kind'];
+  const indexed = version === 1 || version === 2 ? false : rest['indexed'];
   if (
-    (version !== 1 && version !== VERSION) ||
+    !Number.isInteger(version) ||
+    (version as number) < 1 ||
     !isKind(kind) ||
     typeof origin !== 'string' ||
     origin === '' ||
     typeof duplicates !== 'boolean' ||
     (kind === 'statements' && duplicates) ||
+    typeof indexed !== 'boolean' ||
+    (kind === 'raw' && indexed) ||
     !Array.isArray(vkeys) ||
     !vkeys.every((vkey) => typeof vkey === 'string')
   ) {
     throw new CoreError('store-corrupt', 'the description of the log is not complete');
   }
   for (const vkey of vkeys) parseVkey(vkey);
-  return { origin, vkeys, kind, duplicates };
+  return { origin, vkeys, kind, duplicates, indexed };
 }

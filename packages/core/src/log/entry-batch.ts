@@ -2,7 +2,7 @@ import { sha256Into } from '#sha256';
 import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { TILE_WIDTH } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
-import type { PackedEntries } from './packed-entries.ts';
+import { joinPacked, type PackedEntries } from './packed-entries.ts';
 import type { BundleSegment } from './store.ts';
 
 /** Entries on their way into the log, with their leaf hashes, computed from the very bytes that are stored. */
@@ -55,6 +55,15 @@ export class EntryBatch {
       leafHashes.set(this.leafHashes.subarray(position * HASH_SIZE, (position + 1) * HASH_SIZE), i * HASH_SIZE);
     });
     return new EntryBatch({ bytes, starts }, leafHashes);
+  }
+
+  /** All entries of both, in order. */
+  join(next: EntryBatch): EntryBatch {
+    const packed = joinPacked([this, next].map((batch) => ({ bytes: batch.#bytes, starts: batch.#starts })));
+    const leafHashes = new Uint8Array(this.leafHashes.length + next.leafHashes.length);
+    leafHashes.set(this.leafHashes);
+    leafHashes.set(next.leafHashes, this.leafHashes.length);
+    return new EntryBatch(packed, leafHashes);
   }
 
   /** The segments that put these entries behind the first `size` of a log. */

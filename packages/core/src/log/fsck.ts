@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { sha256Into } from '#sha256';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
+import type { IndexMapping } from '../log-index/index-mapping.ts';
 import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import type { SchemeOptions } from '../note/signature-scheme.ts';
@@ -11,10 +12,11 @@ import { TILE_HEIGHT, TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { type CompactRange, EMPTY_RANGE, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE, leafHashInto } from '../tree/hash.ts';
 import type { Admission } from './admission.ts';
+import { checkIndex } from './check-index.ts';
 import { checkJudgement } from './check-judgement.ts';
 import { parseDescription } from './description.ts';
 import { decodeIndex, encodeIndex, LEAF_KEY_PREFIX, leafKey } from './known-leaves.ts';
-import { checkAdmission, signingKey } from './log-key.ts';
+import { checkAdmission, checkMapping, signingKey } from './log-key.ts';
 import { noCheckpoint } from './open-tree.ts';
 
 import type { Head, Store } from './store.ts';
@@ -29,6 +31,8 @@ export interface FsckOptions extends SchemeOptions {
   readonly onProgress?: OnProgress;
   /** Judges every entry of a log of statements again. */
   readonly admission?: Admission | undefined;
+  /** Derives the index of a log that has one again. */
+  readonly mapping?: IndexMapping | undefined;
 }
 
 /**
@@ -40,15 +44,20 @@ export interface FsckOptions extends SchemeOptions {
  * says who they are. Records that no entry needs are not looked for.
  *
  * With the admission of a log of statements every entry is judged again, in a second pass, and what is derived from them
- * compared: that takes memory for as many keys as are derived, and every entry counts twice for `onProgress`.
+ * compared: that takes memory for as many keys as are derived. With the mapping of a log with an index that is derived again,
+ * in another pass, in memory for as many streams and subjects as there are. Each pass counts for `onProgress`.
  *
  * @returns the head, all of which was found right
  * @throws CoreError `log-corrupt` that names the first thing that differs; `log-admission` for an admission of a log that is
- * raw; `store-` codes
+ * raw; `log-index` for a mapping of one without an index; `store-` codes
  */
-export async function fsck(store: Store, { onProgress, schemes = [], admission }: FsckOptions = {}): Promise<Head> {
+export async function fsck(
+  store: Store,
+  { onProgress, schemes = [], admission, mapping }: FsckOptions = {},
+): Promise<Head> {
   const description = parseDescription(await store.description());
   checkAdmission(description, admission);
+  checkMapping(description, mapping);
   const { head, checkpoints } = await store.readHead();
   const keys = description.vkeys
     .map(parseVkey)
@@ -74,7 +83,8 @@ export async function fsck(store: Store, { onProgress, schemes = [], admission }
       }
     }
   };
-  const total = admission === undefined ? head.size : 2 * head.size;
+  const passes = 1 + [admission, mapping].filter((pass) => pass !== undefined).length;
+  const total = passes * head.size;
   let range = EMPTY_RANGE;
   checkRoots(range);
   while (range.size < head.size) {
@@ -101,7 +111,17 @@ export async function fsck(store: Store, { onProgress, schemes = [], admission }
   await (description.duplicates ? checkIndices(store, new Fingerprint(), 0) : checkIndices(store, leaves, head.size));
   if (admission !== undefined) {
     const onJudged = (count: number): void => onProgress?.(head.size + count, total);
-    await checkJudgement(store, admission, { key: signingKey(description), size: head.size, onJudged });
+    const { indexed } = description;
+    await checkJudgement(store, admission, { key: signingKey(description), size: head.size, indexed, onJudged });
+  }
+  if (mapping !== undefined) {
+    const before = (passes - 1) * head.size;
+    const oldest = Math.min(...signed.map(({ size }) => size));
+    await checkIndex(store, mapping, {
+      size: head.size,
+      oldest,
+      onProgress: (done) => onProgress?.(before + done, total),
+    });
   }
   return head;
 }

@@ -5,7 +5,9 @@ export { formatDescription, type LogDescription, parseDescription } from './desc
 export { type WriteFileOptions, writeFileDurably } from './durable-file.ts';
 export { type Exported, exportTiles } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
+export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
+export { reindex } from './reindex.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

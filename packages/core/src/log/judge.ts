@@ -74,6 +74,11 @@ export class Judge {
     return { refusals, taken, indices, fresh, derived: group.derived() };
   }
 
+  /** Takes note of the entry that ends the commit which was judged last, and which is the log's own. */
+  end(entry: Uint8Array, leafHash: Uint8Array): void {
+    this.#commits.at(-1)!.add(entry, leafHash, []);
+  }
+
   /** The oldest commit under way is durable. */
   settled(): void {
     this.#commits.shift();

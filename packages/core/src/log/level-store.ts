@@ -197,7 +197,7 @@ export class LevelStore implements Store {
     }
   }
 
-  async commit({ expected, head, tiles, bundles, derived }: Commit): Promise<void> {
+  async commit({ expected, head, tiles, bundles, derived, removed = [] }: Commit): Promise<void> {
     this.#checkOpen();
     if (this.#head.size !== expected.size || !equalBytes(this.#head.root, expected.root)) {
       throw new CoreError(
@@ -219,6 +219,7 @@ export class LevelStore implements Store {
       else prefixed.set(key, 1);
       batch.put(prefixed, value);
     }
+    for (const key of removed) batch.del(derivedKey(key));
     batch.put(HEAD_KEY, encodeHead(head));
     this.#isCommitting = true;
     await this.#write(() => batch.write({ sync: true }));

@@ -1,4 +1,5 @@
 import { CoreError } from '../error.ts';
+import type { IndexMapping } from '../log-index/index-mapping.ts';
 import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import type { Signer } from '../note/signer.ts';
 import { parseVkey, type VerifierKey } from '../note/vkey.ts';
@@ -27,4 +28,14 @@ export function checkAdmission({ origin, kind }: LogDescription, admission: Admi
   if (admission !== undefined && kind === 'raw') {
     throw new CoreError('log-admission', `${origin} takes arbitrary entries, and cannot have them judged`);
   }
+}
+
+/** @throws CoreError `log-index` if the log has no index */
+export function checkMapping({ origin, indexed }: LogDescription, mapping: IndexMapping | undefined): void {
+  if (mapping !== undefined && !indexed) throw unindexed(origin);
+}
+
+/** The error for a log that has no index. */
+export function unindexed(origin: string): CoreError {
+  return new CoreError('log-index', `${origin} has no index: it was created without one`);
 }

@@ -1,38 +1,36 @@
-import { setImmediate } from 'node:timers/promises';
-import { equalBytes } from '../bytes/equal.ts';
-import { CoreError, ProofError } from '../error.ts';
+import { CoreError } from '../error.ts';
+import type { IndexMapping } from '../log-index/index-mapping.ts';
 import { formatCheckpoint } from '../note/checkpoint.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import type { Signer } from '../note/signer.ts';
 import type { VerifierKey } from '../note/vkey.ts';
-import { checkEntry, parseBundle } from '../tile/entry-bundle.ts';
-import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
-import { HASH_SIZE, leafHash as hashLeaf } from '../tree/hash.ts';
-import { treeRoot } from '../tree/interval.ts';
-import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
-import { proveConsistency, proveInclusion } from '../tree/prove.ts';
-import type { Admission, LogView } from './admission.ts';
+import { checkEntry } from '../tile/entry-bundle.ts';
+import type { Admission } from './admission.ts';
 import { type Appended, AppendedBatch } from './appended.ts';
-import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
+import type { LogCheckpoint } from './checkpoint-keeper.ts';
+import { CommitIndex } from './commit-index.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import { entryChunks } from './entry-chunks.ts';
+import type { IndexHead } from './index-head.ts';
 import { Judge } from './judge.ts';
 import { KnownLeaves } from './known-leaves.ts';
-import { checkAdmission, checkSigner, signingKey } from './log-key.ts';
-import { corruptEntry, type OpenedTree, openTree, requireRoot } from './open-tree.ts';
+import { checkAdmission, checkMapping, checkSigner, signingKey } from './log-key.ts';
+import { copyOf, LogReading } from './log-reading.ts';
+import { openIndex } from './open-index.ts';
+import { type OpenedTree, openTree, requireRoot } from './open-tree.ts';
 import { type PackedEntries, packEntry } from './packed-entries.ts';
 import { isReservedEntry } from './reserved-entry.ts';
 import { type Sequenced, Sequencer } from './sequencer.ts';
-import type { Head, Store } from './store.ts';
-import { StoreReader } from './store-reader.ts';
-import { StoredEntries } from './stored-entries.ts';
+import type { Store } from './store.ts';
 
 /** What a log is created with. */
-export interface CreateOptions extends LogDescription {
+export interface CreateOptions extends Omit<LogDescription, 'indexed'> {
   /** Holds the key of type 0x01. */
   readonly signer: Signer;
   /** Judges what a log of statements takes: without one it takes nothing yet. */
   readonly admission?: Admission | undefined;
+  /** Makes a log of statements one with an index, for good. */
+  readonly mapping?: IndexMapping | undefined;
 }
 
 /** What a log is opened with. */
@@ -41,6 +39,8 @@ export interface OpenOptions {
   readonly signer?: Signer | undefined;
   /** Judges what a log of statements takes: without one it can be read and not appended to. */
   readonly admission?: Admission | undefined;
+  /** Says what the entries of a log with an index are to it: without one it can be read and not appended to. */
+  readonly mapping?: IndexMapping | undefined;
 }
 
 /**
@@ -50,47 +50,37 @@ export interface OpenOptions {
  * first and signed after, so the log never signs what it could lose. What the log hands out it has checked: entries
  * against their leaf hashes, proofs against the root.
  */
-export class Log implements LogView, AsyncDisposable {
-  readonly description: LogDescription;
-  readonly #store: Store;
+export class Log extends LogReading implements AsyncDisposable {
   readonly #signer: Signer | undefined;
-  readonly #key: VerifierKey;
-  readonly #reader: StoreReader;
-  readonly #stored: StoredEntries;
   readonly #admission: Admission | undefined;
-  readonly #checkpoints: CheckpointKeeper;
+  readonly #mapping: IndexMapping | undefined;
   readonly #sequencer: Sequencer;
-  #head: Head;
   #closing: Promise<void> | undefined;
 
   private constructor(
     store: Store,
     description: LogDescription,
     key: VerifierKey,
-    opened: OpenedTree,
-    { signer, admission }: OpenOptions,
+    opened: OpenedTree & { readonly index: IndexHead | undefined },
+    { signer, admission, mapping }: OpenOptions,
   ) {
-    this.description = description;
-    this.#store = store;
-    this.#key = key;
-    this.#head = opened.head;
+    super(store, description, key, opened);
     this.#signer = signer;
     this.#admission = admission;
-    const { duplicates } = description;
-    const size = (): number => this.#head.size;
-    this.#reader = new StoreReader(store, size);
-    this.#stored = new StoredEntries({ store, reader: this.#reader, key, duplicates, size });
-    this.#checkpoints = new CheckpointKeeper(store, description, key, opened.checkpoints);
+    this.#mapping = mapping;
+    const { tree, pending } = this;
+    const oldest = (): number => this.checkpoints.oldest;
     this.#sequencer = new Sequencer(
       {
         store,
-        knownLeaves: duplicates || admission !== undefined ? undefined : new KnownLeaves(store),
-        judge: admission && new Judge(admission, this.#stored),
-        head: () => this.#head,
+        knownLeaves: description.duplicates || admission !== undefined ? undefined : new KnownLeaves(store),
+        judge: admission && new Judge(admission, this.stored),
+        index: mapping && new CommitIndex({ store, mapping, tree, pending, head: opened.index, oldest }),
+        head: () => this.head,
         committed: async (head) => {
-          this.#head = head;
+          this.head = head;
           // Nothing is committed without a signer.
-          return (await this.#checkpoints.sign(head, this.#signer!)).note;
+          return (await this.checkpoints.sign(head, this.#signer!)).note;
         },
         checkpoint: () => this.checkpoint().note,
       },
@@ -105,18 +95,18 @@ export class Log implements LogView, AsyncDisposable {
    * `(description) => LevelStore.create(directory, description)`
    * @throws CoreError `log-key` if the signer is not the key of type 0x01 among `vkeys`, named as the origin; what
    * `createStore` throws; `log-admission` for an admission of a log that is to be raw
-   * @throws RangeError for a log of statements that would allow duplicates
+   * @throws RangeError for a log of statements that would allow duplicates, and for a raw one that would have an index
    */
   static async create(createStore: (description: Uint8Array) => Promise<Store>, options: CreateOptions): Promise<Log> {
-    const { origin, vkeys, kind, duplicates, signer, admission } = options;
-    const description = { origin, vkeys, kind, duplicates };
+    const { origin, vkeys, kind, duplicates, signer, admission, mapping } = options;
+    const description = { origin, vkeys, kind, duplicates, indexed: mapping !== undefined };
     // Before anything is created: a log with a wrong key could never be opened.
     const key = signingKey(description);
     checkSigner(signer, key);
     checkAdmission(description, admission);
     const store = await createStore(formatDescription(description));
     try {
-      return await Log.open(store, { signer, admission });
+      return await Log.open(store, { signer, admission, mapping });
     } catch (error) {
       await store[Symbol.asyncDispose]();
       throw error;
@@ -128,61 +118,27 @@ export class Log implements LogView, AsyncDisposable {
    * the store; if opening fails, the caller still does.
    *
    * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log;
-   * `log-admission` for an admission of a log that is raw, and would take anything; `store-` codes
+   * `log-admission` for an admission of a log that is raw, and would take anything; `log-index` for a mapping for a log
+   * without an index; `store-` codes
    */
-  static async open(store: Store, { signer, admission }: OpenOptions = {}): Promise<Log> {
+  static async open(store: Store, options: OpenOptions = {}): Promise<Log> {
+    const { signer, admission, mapping } = options;
     const description = parseDescription(await store.description());
     const key = signingKey(description);
     if (signer !== undefined) checkSigner(signer, key);
     checkAdmission(description, admission);
-    const log = new Log(store, description, key, await openTree(store, key), { signer, admission });
+    checkMapping(description, mapping);
+    const tree = await openTree(store, key);
+    const index = description.indexed ? await openIndex(store, { ...description, key, head: tree.head }) : undefined;
+    const log = new Log(store, description, key, { ...tree, index }, options);
     // The log stopped after storing this head and before signing it, or before storing the signature.
-    const { signed } = log.#checkpoints.current;
+    const { signed } = log.checkpoints.current;
     if (signer !== undefined && signed?.size !== log.size) {
-      await log.#checkpoints.sign(log.#head, signer);
+      await log.checkpoints.sign(log.head, signer);
       // Before anything is appended: a log with entries and without a checkpoint is one that lost it.
-      await log.#checkpoints.stored();
+      await log.checkpoints.stored();
     }
     return log;
-  }
-
-  get origin(): string {
-    return this.description.origin;
-  }
-
-  /** The key that signs this log's checkpoints. */
-  get key(): VerifierKey {
-    return this.#key;
-  }
-
-  /** Entries in the log: all of them are durable. */
-  get size(): number {
-    return this.#head.size;
-  }
-
-  /** The root over all entries. */
-  get root(): Uint8Array {
-    return this.#head.root.slice();
-  }
-
-  /**
-   * The newest signed checkpoint.
-   *
-   * @throws CoreError `log-read-only` if there is none yet, because creating the log was interrupted: opening it with its key
-   * signs one
-   */
-  checkpoint(): LogCheckpoint {
-    const { signed } = this.#checkpoints.current;
-    if (signed === undefined) {
-      throw new CoreError('log-read-only', `${this.origin} has no checkpoint yet: append an entry to it, with its key`);
-    }
-    return copyOf(signed);
-  }
-
-  /** The newest checkpoint with signatures of others than the log, if there is one. It can be older than the newest. */
-  cosignedCheckpoint(): LogCheckpoint | undefined {
-    const { cosigned } = this.#checkpoints.current;
-    return cosigned && copyOf(cosigned);
   }
 
   /**
@@ -193,7 +149,8 @@ export class Log implements LogView, AsyncDisposable {
    * @param entry 1 to 65,535 bytes, copied at once
    * @throws TypeError if the entry is no Uint8Array
    * @throws CoreError `entry-empty`, `entry-too-large`; `entry-reserved` for an entry that only the log itself may write;
-   * `log-read-only` without a signer; `log-admission` without the admission of a log of statements; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
+   * `log-read-only` without a signer; `log-admission` without the admission of a log of statements, `log-index` without the
+   * mapping of one with an index; `log-closed`; `store-io` if writing failed, and `log-failed` ever after
    * @throws what the admission refuses the entry with
    */
   async append(entry: Uint8Array): Promise<Appended> {
@@ -244,118 +201,6 @@ export class Log implements LogView, AsyncDisposable {
   }
 
   /**
-   * The entry at `index`.
-   *
-   * @throws CoreError `log-range` if the log does not have it; `log-corrupt` if it does not hash to its leaf
-   */
-  async entry(index: number): Promise<Uint8Array> {
-    this.#checkOpen();
-    return this.#stored.entry(index);
-  }
-
-  /**
-   * The entries from `start` up to but without `end`, in order.
-   *
-   * @param end the log's size by default; entries appended meanwhile are not included
-   * @throws CoreError as {@link entry}
-   */
-  async *entries(start = 0, end: number = this.size): AsyncGenerator<Uint8Array, void, undefined> {
-    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > this.size) {
-      throw new CoreError('log-range', `the log has entries 0 to ${this.size}, not ${start} to ${end}`);
-    }
-    for (let at = start; at < end; ) {
-      this.#checkOpen();
-      const index = Math.floor(at / TILE_WIDTH);
-      const width = tileWidth('entries', index, end);
-      const bundle = parseBundle(await this.#store.readBundle(index, width), width);
-      const tile = await this.#reader.tile(0, index, width);
-      for (let slot = at % TILE_WIDTH; slot < width; slot++, at++) {
-        const entry = bundle[slot]!;
-        if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(at);
-        yield entry;
-      }
-      // The store answers within one turn of the event loop, and others want one too.
-      if (index % 16 === 15) await setImmediate();
-    }
-  }
-
-  /** The leaf hash at `index`. @throws CoreError `log-range`; `log-corrupt` if it is damaged */
-  async leafHash(index: number): Promise<Uint8Array> {
-    this.#checkOpen();
-    return this.#stored.leafHash(index);
-  }
-
-  /**
-   * The index of the entry with this leaf hash, or undefined if there is none. In a log that allows duplicates the first
-   * one is found by reading all leaf hashes.
-   *
-   * @throws CoreError `log-corrupt` if the store names an index where the entry is not
-   */
-  async indexOf(leafHash: Uint8Array): Promise<number | undefined> {
-    this.#checkOpen();
-    return this.#stored.indexOf(leafHash);
-  }
-
-  /** What the admission of a log of statements derived from its entries for this key; undefined if there is nothing. */
-  async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
-    this.#checkOpen();
-    return this.#stored.derived(key);
-  }
-
-  /**
-   * Proves that the entry at `index` is in the tree of `size` entries.
-   *
-   * @param size that of the newest signed checkpoint by default
-   * @throws ProofError `proof-range` if the index is not below the size, CoreError `log-range` if the size exceeds the log's
-   * @throws CoreError `log-corrupt` if the stored tree is damaged
-   */
-  async proveInclusion(index: number, size: number = this.checkpoint().size): Promise<Inclusion> {
-    this.#checkSize(size);
-    const proof = await proveInclusion(index, size, this.#reader);
-    const inclusion = { index, size, leafHash: await this.leafHash(index), proof, root: await this.#rootAt(size) };
-    return checked(inclusion, verifyInclusion);
-  }
-
-  /**
-   * Proves that the tree of `oldSize` entries is a prefix of that of `newSize`.
-   *
-   * @param newSize that of the newest signed checkpoint by default
-   * @throws as {@link proveInclusion}
-   */
-  async proveConsistency(oldSize: number, newSize: number = this.checkpoint().size): Promise<Consistency> {
-    this.#checkSize(newSize);
-    const proof = await proveConsistency(oldSize, newSize, this.#reader);
-    const consistency = {
-      oldSize,
-      newSize,
-      oldRoot: await this.#rootAt(oldSize),
-      newRoot: await this.#rootAt(newSize),
-      proof,
-    };
-    return checked(consistency, verifyConsistency);
-  }
-
-  /**
-   * The first `width` hashes of a tile, or entries of a bundle, as tlog-tiles serves them.
-   *
-   * @throws CoreError `log-range` if the log does not have them; `log-corrupt` if they are damaged
-   */
-  async tile(level: number | 'entries', index: number, width: number): Promise<Uint8Array> {
-    this.#checkOpen();
-    const isTile = [level === 'entries' ? 0 : level, index, width].every((n) => Number.isSafeInteger(n) && n >= 0);
-    if (!isTile || width < 1 || width > tileWidth(level, index, this.size)) {
-      throw new CoreError('log-range', `the log does not have ${width} items of tile ${index} of level ${level}`);
-    }
-    const tile = await this.#reader.tile(level === 'entries' ? 0 : level, index, width);
-    if (level !== 'entries') return tile.bytes.slice(0, width * HASH_SIZE);
-    const bundle = await this.#store.readBundle(index, width);
-    parseBundle(bundle, width).forEach((entry, slot) => {
-      if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(index * TILE_WIDTH + slot);
-    });
-    return bundle;
-  }
-
-  /**
    * Keeps a checkpoint of this log with further signatures: those of witnesses. The caller has verified them. Signatures
    * that are there already for the same tree are kept too, but for those of keys that signed again.
    *
@@ -364,8 +209,8 @@ export class Log implements LogView, AsyncDisposable {
    * `openCheckpoint` throws; `checkpoint-malformed` for one with extension lines
    */
   async publish(note: Uint8Array): Promise<LogCheckpoint> {
-    this.#checkOpen();
-    const { checkpoint, note: opened } = openCheckpoint(note, { origin: this.origin, keys: [this.#key] });
+    this.checkOpen();
+    const { checkpoint, note: opened } = openCheckpoint(note, { origin: this.origin, keys: [this.key] });
     // Signatures are gathered by size, and are of the text that this log signs.
     if (opened.text !== formatCheckpoint({ ...checkpoint, extensions: [] })) {
       throw new CoreError('checkpoint-malformed', 'this log signs no checkpoints with extension lines');
@@ -373,10 +218,10 @@ export class Log implements LogView, AsyncDisposable {
     if (checkpoint.size > this.size) {
       throw new CoreError('log-range', `the checkpoint has ${checkpoint.size} entries, the log ${this.size}`);
     }
-    requireRoot(checkpoint, await this.#rootAt(checkpoint.size));
+    requireRoot(checkpoint, await this.rootAt(checkpoint.size));
     const { size, root } = checkpoint;
-    const published = this.#checkpoints.add({ size, root, note });
-    await this.#checkpoints.stored();
+    const published = this.checkpoints.add({ size, root, note });
+    await this.checkpoints.stored();
     return copyOf(published);
   }
 
@@ -389,9 +234,9 @@ export class Log implements LogView, AsyncDisposable {
   async #close(): Promise<void> {
     await this.#sequencer.close(this.#closedError());
     try {
-      await this.#checkpoints.stored();
+      await this.checkpoints.stored();
     } finally {
-      await this.#store[Symbol.asyncDispose]();
+      await this.store[Symbol.asyncDispose]();
     }
   }
 
@@ -399,12 +244,12 @@ export class Log implements LogView, AsyncDisposable {
     return new CoreError('log-closed', `the log ${this.origin} was closed`);
   }
 
-  #checkOpen(): void {
+  protected override checkOpen(): void {
     if (this.#closing !== undefined) throw this.#closedError();
   }
 
   #checkAppendable(entry: Uint8Array): void {
-    this.#checkOpen();
+    this.checkOpen();
     if (this.#signer === undefined) {
       throw new CoreError('log-read-only', `the log ${this.origin} was opened without its key, and can only be read`);
     }
@@ -414,38 +259,15 @@ export class Log implements LogView, AsyncDisposable {
         `${this.origin} is a log of statements: it was opened without what judges them, and can only be read`,
       );
     }
+    if (this.#mapping === undefined && this.description.indexed) {
+      throw new CoreError(
+        'log-index',
+        `${this.origin} has an index: it was opened without what says what belongs in it, and can only be read`,
+      );
+    }
     checkEntry(entry);
     if (isReservedEntry(entry)) {
       throw new CoreError('entry-reserved', 'an entry that is a CBOR map with type "index" is the log\'s own to write');
     }
   }
-
-  #checkSize(size: number): void {
-    this.#checkOpen();
-    if (size > this.size) throw new CoreError('log-range', `the log has ${this.size} entries, not ${size}`);
-  }
-
-  async #rootAt(size: number): Promise<Uint8Array> {
-    return size === this.size ? this.root : treeRoot(size, this.#reader);
-  }
-}
-
-/** The caller's own: what it does with it must not reach what the log keeps. */
-function copyOf({ size, root, note }: LogCheckpoint): LogCheckpoint {
-  return { size, root: root.slice(), note: note.slice() };
-}
-
-/** A proof that does not verify tells of damage here, and must not reach anybody. */
-function checked<T>(claim: T, verify: (claim: T) => void): T {
-  try {
-    verify(claim);
-  } catch (cause) {
-    if (cause instanceof ProofError) {
-      throw new CoreError('log-corrupt', 'the stored tree does not prove its own root: check the log with fsck', {
-        cause,
-      });
-    }
-    throw cause;
-  }
-  return claim;
 }

@@ -2,6 +2,7 @@ import { CoreError } from '../error.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { admissionKey, type DerivedPair, type LogView } from './admission.ts';
+import { mapKey } from './map-key.ts';
 
 /** Entries that follow one another, on their way into the log, and what was derived from them. */
 export class PendingEntries {
@@ -30,8 +31,8 @@ export class PendingEntries {
       copies.push([key.slice(), value.slice()]);
     }
     // An iterable can fail, so nothing was changed before it ended.
-    for (const pair of copies) this.#derived.set(text(pair[0]), pair);
-    this.#indices.set(text(leafHash), this.end);
+    for (const pair of copies) this.#derived.set(mapKey(pair[0]), pair);
+    this.#indices.set(mapKey(leafHash), this.end);
     this.#entries.push(entry);
     this.#leafHashes.push(leafHash);
   }
@@ -39,7 +40,7 @@ export class PendingEntries {
   /** Adds those that follow. */
   addAll(next: PendingEntries): void {
     next.#entries.forEach((entry, i) => {
-      this.#indices.set(text(next.#leafHashes[i]!), this.end);
+      this.#indices.set(mapKey(next.#leafHashes[i]!), this.end);
       this.#entries.push(entry);
       this.#leafHashes.push(next.#leafHashes[i]!);
     });
@@ -55,11 +56,11 @@ export class PendingEntries {
   }
 
   indexOf(leafHash: Uint8Array): number | undefined {
-    return this.#indices.get(text(leafHash));
+    return this.#indices.get(mapKey(leafHash));
   }
 
   derivedValue(key: Uint8Array): Uint8Array | undefined {
-    return this.#derived.get(text(key))?.[1];
+    return this.#derived.get(mapKey(key))?.[1];
   }
 
   /** As the store is to have them: one for each key. */
@@ -67,10 +68,6 @@ export class PendingEntries {
     return [...this.#derived.values()].map(([key, value]) => [admissionKey(key), value]);
   }
 }
-
-/** Bytes as a key of a map. */
-const text = (bytes: Uint8Array): string =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 
 /** A log with entries that are on their way into it, as if they were there. */
 export class PendingView implements LogView {

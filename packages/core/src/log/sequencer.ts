@@ -3,13 +3,15 @@ import { CoreError } from '../error.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from '../tile/tile.ts';
 import { type CompactRange, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
+import type { DerivedPair } from './admission.ts';
+import type { CommitIndex } from './commit-index.ts';
 import { EntryBatch } from './entry-batch.ts';
 import type { Judge } from './judge.ts';
 import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
-import { joinPacked, type PackedEntries } from './packed-entries.ts';
+import { joinPacked, type PackedEntries, packEntry } from './packed-entries.ts';
 import type { Commit, Head, Store, TileSegment } from './store.ts';
 
-/** Most entries that one commit takes. */
+/** Most entries that one commit takes; an index entry may end them. */
 export const MAX_COMMIT_ENTRIES = 4096;
 /** Most bytes of entries that one commit takes. */
 export const MAX_COMMIT_BYTES: number = 2 * 1024 * 1024;
@@ -39,11 +41,13 @@ interface Placed {
   readonly leafHashes: Uint8Array;
   /** Those that are not in the log yet. */
   readonly fresh: EntryBatch;
-  /** What the admission derived from them. */
+  /** What was derived from them. */
   readonly derived: Commit['derived'];
+  /** Derived keys that nobody needs any more. */
+  readonly removed?: readonly Uint8Array[];
 }
 
-interface Prepared extends Omit<Placed, 'fresh' | 'derived'> {
+interface Prepared extends Omit<Placed, 'fresh' | 'derived' | 'removed'> {
   /** Undefined if every entry was there already. */
   readonly commit: Commit | undefined;
 }
@@ -55,6 +59,8 @@ export interface SequencerHost {
   readonly knownLeaves: KnownLeaves | undefined;
   /** Says which entries a log of statements takes, and which it has. Undefined if the log is raw. */
   readonly judge: Judge | undefined;
+  /** Ends each commit of a log with an index. Undefined if the log has none. */
+  readonly index: CommitIndex | undefined;
   /** The head of the store. */
   head(): Head;
   /** Called once a commit is durable: moves the head, and resolves to the signed checkpoint of it. */
@@ -168,7 +174,7 @@ export class Sequencer {
   }
 
   async #prepare(requests: readonly Request[]): Promise<Prepared> {
-    const { fresh: batch, derived, ...result } = await this.#place(requests);
+    const { fresh: batch, derived, removed = [], ...result } = await this.#place(requests);
     const before = this.#range;
     if (batch.length === 0) return { ...result, commit: undefined };
 
@@ -180,6 +186,7 @@ export class Sequencer {
       tiles: levels.filter(({ level }) => level % TILE_HEIGHT === 0).flatMap(tileSegments),
       bundles: batch.segments(before.size),
       derived,
+      removed,
     };
     return { ...result, commit };
   }
@@ -209,14 +216,28 @@ export class Sequencer {
     refusals.forEach((refusal, i) => {
       if (refusal !== undefined) requests[i]!.reject(refusal.error);
     });
-    const fresh = all.select(positions);
+    const { fresh, pairs, removed } = await this.#indexed(judge, all.select(positions));
     return {
       requests: requests.filter((_, i) => refusals[i] === undefined),
       indices,
       leafHashes: all.select(taken).leafHashes,
       fresh,
-      derived: [...leafIndices(fresh.leafHashes, size), ...derived],
+      derived: [...leafIndices(fresh.leafHashes, size), ...derived, ...pairs],
+      removed,
     };
+  }
+
+  /** Ends what is new to the log with an index entry, if the log has an index and if anything is new. */
+  async #indexed(
+    judge: Judge,
+    fresh: EntryBatch,
+  ): Promise<{ fresh: EntryBatch; pairs: readonly DerivedPair[]; removed: readonly Uint8Array[] }> {
+    const { index } = this.#host;
+    if (index === undefined || fresh.length === 0) return { fresh, pairs: [], removed: [] };
+    const { entry, pairs, removed } = await index.end(fresh, this.#range.size);
+    const last = EntryBatch.of(packEntry(entry));
+    judge.end(last.entry(0), last.leafHashes);
+    return { fresh: fresh.join(last), pairs, removed };
   }
 
   async #commit({ requests, indices, leafHashes, commit }: Prepared): Promise<void> {
@@ -226,6 +247,7 @@ export class Sequencer {
       await this.#host.store.commit(commit);
       // If we crash here, the head is stored and not signed: opening the log signs it, with the same signature.
       checkpoint = await this.#host.committed(commit.head);
+      this.#host.index?.settled();
     }
     this.#host.knownLeaves?.settled();
     this.#host.judge?.settled();

@@ -41,11 +41,13 @@ export interface Commit {
    * has. Can be iterated more than once.
    */
   readonly derived: Iterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** Derived keys that are to go, if they are there; none of those in `derived`. */
+  readonly removed?: Iterable<Uint8Array>;
 }
 
 /**
  * Where a log keeps what it must not lose. A store knows nothing of Merkle trees: it keeps segments, and gives back
- * slices of what they add up to. What was written is never written again.
+ * slices of what they add up to. What was written is never written again, but for derived values.
  *
  * Every backend passes the compliance suite of `@vitrine/testkit`. All methods reject with a `CoreError` whose code
  * begins with `store-`; after a rejected `commit` or `publish` the store must be opened again before it is written to.

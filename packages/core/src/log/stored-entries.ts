@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import type { VerifierKey } from '../note/vkey.ts';
@@ -48,6 +49,40 @@ export class StoredEntries implements LogView {
     const entry = parseBundle(bundle, slot + 1)[slot]!;
     if (!equalBytes(hashLeaf(entry), await this.leafHash(index))) throw corruptEntry(index);
     return entry;
+  }
+
+  /**
+   * The entries from `start` up to but without `end`, which the log has.
+   *
+   * @param beforeRead called before the store is asked
+   * @throws CoreError `log-corrupt`
+   */
+  async *entries(start: number, end: number, beforeRead: () => void): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let at = start; at < end; ) {
+      beforeRead();
+      const index = Math.floor(at / TILE_WIDTH);
+      const width = tileWidth('entries', index, end);
+      const bundle = parseBundle(await this.#log.store.readBundle(index, width), width);
+      const tile = await this.#log.reader.tile(0, index, width);
+      for (let slot = at % TILE_WIDTH; slot < width; slot++, at++) {
+        const entry = bundle[slot]!;
+        if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(at);
+        yield entry;
+      }
+      // The store answers within one turn of the event loop, and others want one too.
+      if (index % 16 === 15) await setImmediate();
+    }
+  }
+
+  /** The first items of a tile or a bundle, which the log has. @throws CoreError `log-corrupt` */
+  async tile(level: number | 'entries', index: number, width: number): Promise<Uint8Array> {
+    const tile = await this.#log.reader.tile(level === 'entries' ? 0 : level, index, width);
+    if (level !== 'entries') return tile.bytes.slice(0, width * HASH_SIZE);
+    const bundle = await this.#log.store.readBundle(index, width);
+    parseBundle(bundle, width).forEach((entry, slot) => {
+      if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(index * TILE_WIDTH + slot);
+    });
+    return bundle;
   }
 
   async leafHash(index: number): Promise<Uint8Array> {

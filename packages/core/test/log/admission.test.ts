@@ -90,7 +90,12 @@ describe('the kind of a log', () => {
   test('is kept, and a log of statements never allows duplicates', async () => {
     const { disk, log } = await statementsLog();
     expect(log.description).toMatchObject({ kind: 'statements', duplicates: false });
-    expect(JSON.parse(text(disk.description)!)).toMatchObject({ version: 2, kind: 'statements', duplicates: false });
+    expect(JSON.parse(text(disk.description)!)).toMatchObject({
+      version: 3,
+      kind: 'statements',
+      duplicates: false,
+      indexed: false,
+    });
     const empty = new MemoryDisk();
     for (const options of [{ kind: 'statements', duplicates: true }, { kind: 'other' }, { kind: undefined }]) {
       const created = Log.create((description) => MemoryStore.create(empty, description), {
@@ -108,7 +113,7 @@ describe('the kind of a log', () => {
     const { origin, vkeys, duplicates } = log.description;
     disk.description = utf8(JSON.stringify({ version: 1, origin, vkeys, kind: 'statements', duplicates }));
     const { log: reopened } = await openLog(disk);
-    expect(reopened.description).toEqual({ origin, vkeys, kind: 'raw', duplicates });
+    expect(reopened.description).toEqual({ origin, vkeys, kind: 'raw', duplicates, indexed: false });
     expect(await append(reopened, 'anything')).toEqual([0]);
   });
 

@@ -1,12 +1,12 @@
 // Appends to a log until it is killed, and writes a line to stdout for each entry that was acknowledged: its index, its
 // number and its leaf hash. Plain JavaScript on the built package, because Node 20 runs no TypeScript.
 //
-//   node append-forever.js <directory> <private key> <first number> <append|appendAll>
+//   node append-forever.js <directory> <private key> <first number> <append|appendAll> <raw|indexed>
 import { writeSync } from 'node:fs';
 import { ed25519Signer, formatVkey, parsePrivateKey } from '../../dist/index.js';
 import { LevelStore, Log } from '../../dist/log/index.js';
 
-const [directory, privateKey, first, how] = process.argv.slice(2);
+const [directory, privateKey, first, how, kind] = process.argv.slice(2);
 const key = parsePrivateKey(privateKey);
 const signer = ed25519Signer(key);
 const text = new TextEncoder();
@@ -26,9 +26,21 @@ function acknowledge(lines) {
 
 const line = (number, { index, leafHash }) => `${index} ${number} ${Buffer.from(leafHash).toString('hex')}\n`;
 
-const description = { origin: key.vkey.keyName, vkeys: [formatVkey(key.vkey)], kind: 'raw', duplicates: false, signer };
+// As the test has it.
+const mapping = (entry) => {
+  const number = Number(new TextDecoder().decode(entry).slice(6));
+  return { kind: 'stream', stream: { type: 'build', issuer: 'acme.example', stream: `p${number % 50}` } };
+};
+const options = { signer, ...(kind === 'indexed' && { mapping, admission: { admit: async () => [] } }) };
+const description = {
+  origin: key.vkey.keyName,
+  vkeys: [formatVkey(key.vkey)],
+  kind: kind === 'indexed' ? 'statements' : 'raw',
+  duplicates: false,
+  ...options,
+};
 const log = await LevelStore.open(directory).then(
-  (store) => Log.open(store, { signer }),
+  (store) => Log.open(store, options),
   (error) => {
     if (error.code !== 'store-missing') throw error;
     return Log.create((bytes) => LevelStore.create(directory, bytes), description);

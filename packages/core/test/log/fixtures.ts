@@ -2,10 +2,13 @@ import { FaultStore, MemoryDisk, MemoryStore, ReferenceTree } from '@vitrine/tes
 import { expect } from 'vitest';
 import { CoreError } from '../../src/error.ts';
 import { type CreateOptions, Log, type OpenOptions } from '../../src/log/log.ts';
+import { cosign } from '../../src/note/cosignature.ts';
+import { cosignerOf } from '../../src/note/cosigner.ts';
 import { ed25519Signer } from '../../src/note/ed25519.ts';
-import { KEY_TYPE_ED25519 } from '../../src/note/key-type.ts';
+import { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE } from '../../src/note/key-type.ts';
 import { openCheckpoint } from '../../src/note/open-checkpoint.ts';
 import { privateKeyFromSeed } from '../../src/note/private-key.ts';
+import { addSignatures, formatSignedNote, parseSignedNote } from '../../src/note/signed-note.ts';
 import { formatVkey } from '../../src/note/vkey.ts';
 
 export const ORIGIN = 'log.example/test';
@@ -58,6 +61,17 @@ export async function openLog(
   return { disk, store, log: await Log.open(store, { signer: SIGNER, ...options }) };
 }
 
+const WITNESS = cosignerOf(
+  privateKeyFromSeed('witness.example/w', KEY_TYPE_ED25519_COSIGNATURE, new Uint8Array(32).fill(9)),
+);
+
+/** A checkpoint with the cosignature of a witness. */
+export async function cosigned(note: Uint8Array): Promise<Uint8Array> {
+  const parsed = parseSignedNote(note);
+  const signature = await cosign({ text: parsed.text, cosigner: WITNESS, time: 1_700_000_000 });
+  return formatSignedNote(addSignatures(parsed, [signature]));
+}
+
 /** What `promise` rejects with, which must be an error. */
 export async function errorOf(promise: Promise<unknown>): Promise<Error & { code?: unknown }> {
   try {
@@ -91,9 +105,11 @@ export class CheckpointHistory {
     return this.#largest;
   }
 
-  /** That `note` is signed and that the one seen before for its size, if any, is the same byte for byte. */
-  see(note: Uint8Array): number {
-    const { size } = openCheckpoint(note, { origin: ORIGIN, keys: [KEY.vkey] }).checkpoint;
+  /** That `cosignable` is signed and that what the log signed before for its size, if anything, is the same byte for byte. */
+  see(cosignable: Uint8Array): number {
+    const { size } = openCheckpoint(cosignable, { origin: ORIGIN, keys: [KEY.vkey] }).checkpoint;
+    const { text, signatures } = parseSignedNote(cosignable);
+    const note = formatSignedNote({ text, signatures: signatures.filter(({ keyName }) => keyName === ORIGIN) });
     expect(this.#notes.get(size) ?? note).toEqual(note);
     this.#notes.set(size, note);
     this.#largest = Math.max(this.#largest, size);

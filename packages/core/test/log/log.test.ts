@@ -523,7 +523,10 @@ describe('opening a store that does not fit together', () => {
     const damaged = await disk();
     const { origin, vkeys } = OPTIONS;
     const cases: [string, unknown][] = [
-      ['store-newer', { version: 3, origin, vkeys, kind: 'raw', duplicates: false }],
+      ['store-newer', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
+      ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false }],
+      ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false, indexed: true }],
+      ['store-corrupt', { version: 2.5, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
       ['store-corrupt', { version: 2, origin, vkeys, duplicates: false }],
       ['store-corrupt', { version: 2, origin, vkeys, kind: 'cooked', duplicates: false }],
       ['store-corrupt', { version: 2, origin, vkeys, kind: 'statements', duplicates: true }],
@@ -547,7 +550,7 @@ describe('opening a store that does not fit together', () => {
       damaged.description = bytes;
       await expectCode(openLog(damaged), 'store-corrupt');
     }
-    damaged.description = formatDescription(OPTIONS);
+    damaged.description = formatDescription({ ...OPTIONS, indexed: false });
     await expectLog((await openLog(damaged)).log, entriesOf(5));
   });
 

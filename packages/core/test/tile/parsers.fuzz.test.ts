@@ -54,7 +54,13 @@ test('no text gives anything but a tile whose path it is, or a refusal', () => {
 
 test('no bytes give anything but a description of a log, or a refusal', () => {
   const vkey = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k';
-  const valid = formatDescription({ origin: 'example.com/foo', vkeys: [vkey], kind: 'statements', duplicates: false });
+  const valid = formatDescription({
+    origin: 'example.com/foo',
+    vkeys: [vkey],
+    kind: 'statements',
+    duplicates: false,
+    indexed: true,
+  });
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 40 }),

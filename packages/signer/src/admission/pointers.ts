@@ -1,6 +1,5 @@
-import { CoreError, decodeCbor, encodeCbor, sha256 } from '@vitrine/core';
+import { CoreError, decodeCbor, encodeCbor, type StreamName, sha256 } from '@vitrine/core';
 import type { LogView } from '@vitrine/core/log';
-import type { StatementType } from '../statement/payload.ts';
 
 // All that an admission keeps: which leaf to look at. What a statement says is read from the statement, so there is no copy
 // of it that could differ, and every pointer can be derived from the entries again. docs/formats.md lists them.
@@ -24,13 +23,6 @@ export function keyIdPointer(keyId: number): Uint8Array {
 /** Leads to the admission statement before the one at leaf `before`; without that to the newest. */
 export function admissionPointer(before?: number): Uint8Array {
   return pointer(ADMISSION, before === undefined ? new Uint8Array() : encodeCbor(before));
-}
-
-/** What makes a stream: the statements of one type and issuer with one CWT `sub`. */
-export interface StreamName {
-  readonly type: StatementType;
-  readonly issuer: string;
-  readonly stream: string;
 }
 
 /** Leads to the newest statement of a stream. */

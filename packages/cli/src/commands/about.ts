@@ -1,0 +1,53 @@
+import { CoreError } from '@vitrine/core';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
+import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
+import { count } from '../text.ts';
+
+/** `vitrine about` */
+export function registerAbout(program: Command, context: Context): void {
+  withIndexOptions(program.command('about'))
+    .summary('print the reviews and withdrawals of a statement')
+    .description(
+      "Print everybody's review and withdrawal of a statement, by the index of the log: where somebody said more than one " +
+        'thing, the newest. With --prove, write a proof that there are no others, which has the statements in it.',
+    )
+    .argument('<leaf>', LEAF_ARGUMENT)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vitrine about 6 --log ./log\n  $ vitrine about 6 --prove --out reviews.tlog-proof --log ./log\n',
+    )
+    .action((leaf: string, options: IndexOptions) => about(context, leaf, options));
+}
+
+async function about(context: Context, reference: string, options: IndexOptions): Promise<void> {
+  const { leafHash } = await resolveLeaf(context, reference, options);
+  await askIndex(context, options, async (log, checkpoint) => {
+    const record = await log.subject(leafHash, checkpoint.size);
+    const indices: number[] = [];
+    for (const { newest } of record ?? []) {
+      const index = await log.indexOf(newest);
+      if (index === undefined) throw new CoreError('log-corrupt', 'the index names a statement that is not in the log');
+      indices.push(index);
+    }
+    if (!options.prove) {
+      for (const index of indices.toSorted((a, b) => a - b)) await printEntry(context, log, index, options.json);
+      if (record === null && !options.json) context.output.note(`nobody has reviewed or withdrawn ${reference}`);
+      return;
+    }
+    const { index, claim } = await log.proveSubject(leafHash, checkpoint.size);
+    const entries: Uint8Array[] = [];
+    for (const at of indices) entries.push(await log.entry(at));
+    const found =
+      record === null
+        ? 'no review and no withdrawal'
+        : count(entries.length, 'review or withdrawal', 'reviews and withdrawals');
+    const what = `${found} of ${reference}, and no others,`;
+    await deliverIndexProof(
+      context,
+      { log, checkpoint, index, proof: { type: 'subject', ...claim, entries }, what },
+      options,
+    );
+  });
+}

@@ -1,0 +1,57 @@
+import { formatBase64 } from '@vitrine/core';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { interrupted } from '../errors.ts';
+import { askIndex, deliverIndexProof, type IndexOptions, withIndexOptions } from '../index-answer.ts';
+import { SHORT_HASH } from '../statement-view.ts';
+import { type StreamOptions, withStreamOptions } from '../stream-argument.ts';
+import { count, printable } from '../text.ts';
+
+interface Options extends IndexOptions, StreamOptions {}
+
+/** `vitrine streams` */
+export function registerStreams(program: Command, context: Context): void {
+  withIndexOptions(withStreamOptions(program.command('streams')))
+    .summary('print which streams there are')
+    .description(
+      'Print the streams of a log by its index: the number of its statements, its type, name and issuer, and the start of the ' +
+        'leaf hash of the newest. With --prove, write a proof that these are all.',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ vitrine streams --log ./log\n  $ vitrine streams --type build --log ./log\n',
+    )
+    .action((options: Options) => streams(context, options));
+}
+
+async function streams(context: Context, options: Options): Promise<void> {
+  const { output, signal } = context;
+  const { type, issuer, json, prove } = options;
+  await askIndex(context, options, async (log, checkpoint) => {
+    if (prove) {
+      const { index, claim } = await log.proveStreams(checkpoint.size);
+      const what = `${count(claim.streams.length, 'stream')} and no others`;
+      return deliverIndexProof(
+        context,
+        { log, checkpoint, index, proof: { type: 'streams', ...claim }, what },
+        options,
+      );
+    }
+    for await (const { stream, record } of log.streams(checkpoint.size)) {
+      if (signal.aborted) throw interrupted();
+      if (output.closed) return;
+      if ((type ?? stream.type) !== stream.type || (issuer ?? stream.issuer) !== stream.issuer) continue;
+      const last = formatBase64(record.last);
+      if (json) await output.json({ ...stream, count: record.count, last, root: formatBase64(record.root) });
+      else {
+        const line = [
+          String(record.count).padStart(6),
+          last.slice(0, SHORT_HASH),
+          stream.type.padEnd(10),
+          `${printable(stream.stream)}  by ${printable(stream.issuer)}`,
+        ];
+        await output.text(`${line.join('  ')}\n`);
+      }
+    }
+  });
+}

@@ -1,0 +1,346 @@
+import { equalBytes } from '../bytes/equal.ts';
+import { decodeCbor } from '../cbor/cbor.ts';
+import { CoreError } from '../error.ts';
+import {
+  type HistoryClaim,
+  type StreamClaim,
+  type StreamsClaim,
+  type SubjectClaim,
+  verifyHistory,
+  verifyStream,
+  verifyStreams,
+  verifySubject,
+} from '../log-index/index-claim.ts';
+import { type IndexInclusion, indexEntryOf, verifyIndexInclusion } from '../log-index/index-entry.ts';
+import { type StreamName, type StreamRecord, streamKey } from '../log-index/stream.ts';
+import { type SubjectRecord, subjectKey } from '../log-index/subject.ts';
+import { extendRange, rangeRoot } from '../tree/compact-range.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
+import { coveringNodes } from '../tree/interval.ts';
+import type { Inclusion } from '../tree/proof.ts';
+import { checked } from './checked.ts';
+import { decodeIndexHead } from './index-head.ts';
+import { historyKey, INDEX_HEAD_KEY, nameKey, preimageOf, recordKey } from './index-keys.ts';
+import { decodePosition, decodeStream, decodeSubject, type StoredPosition } from './index-record.ts';
+import type { IndexTree, OpenedIndexTree } from './index-tree.ts';
+import type { Store } from './store.ts';
+import type { StoredEntries } from './stored-entries.ts';
+
+/** A statement of a stream. */
+export interface StreamStatement {
+  /** In the stream, from 0. */
+  readonly position: number;
+  /** In the log. */
+  readonly index: number;
+  readonly leafHash: Uint8Array;
+}
+
+/** The newest statement of a stream. */
+export interface Latest extends StreamStatement {
+  readonly record: StreamRecord;
+}
+
+/** What shows which index a checkpoint commits to, and what that says. */
+export interface Proven<Claim> {
+  readonly index: IndexInclusion;
+  readonly claim: Claim;
+}
+
+/** What a stream has had from a position on. */
+export interface ProvenHistory extends Proven<StreamClaim & { readonly record: StreamRecord }> {
+  readonly history: HistoryClaim;
+  /** Those that it is about, with their places in the log. */
+  readonly statements: readonly StreamStatement[];
+}
+
+/** What an {@link IndexReader} reads from. */
+export interface IndexedLog {
+  readonly store: Store;
+  readonly entries: StoredEntries;
+  readonly tree: IndexTree;
+  /** Proves that a leaf is in the tree of a size. */
+  proveInclusion(index: number, size: number): Promise<Inclusion>;
+}
+
+// Values that are read at a time.
+const LOOKUPS = 256;
+
+/** An index at a size, and where its tree is read. */
+interface IndexAt {
+  readonly version: number;
+  readonly root: Uint8Array;
+}
+
+/**
+ * Answers from a log's index, as it was in the tree of any size that can still be read, and proves its answers. What it
+ * hands out it has checked.
+ */
+export class IndexReader {
+  readonly #log: IndexedLog;
+
+  constructor(log: IndexedLog) {
+    this.#log = log;
+  }
+
+  /** The newest statement of a stream; undefined if it has none. */
+  async latest(stream: StreamName, size: number): Promise<Latest | undefined> {
+    if (size === 0) return undefined;
+    const at = await this.#at(size);
+    const { record } = await this.#stream(at, stream);
+    if (record === null) return undefined;
+    const position = record.count - 1;
+    const [last] = await this.#positions(streamKey(stream), position, record.count);
+    const leafHash = await this.#log.entries.leafHash(last!.index);
+    if (!equalBytes(leafHash, record.last)) throw corrupt('names another statement as the newest of a stream');
+    return { position, index: last!.index, leafHash, record };
+  }
+
+  /** The statements of a stream from a position on, in order. */
+  async *history(stream: StreamName, from: number, size: number): AsyncGenerator<StreamStatement, void, undefined> {
+    if (size === 0) return;
+    const key = streamKey(stream);
+    const { record } = await this.#stream(await this.#at(size), stream);
+    if (record === null || from >= record.count) return;
+    let range = { size: from, hashes: (await this.#before(key, from)) as readonly Uint8Array[] };
+    for (let start = from; start < record.count; start += LOOKUPS) {
+      const end = Math.min(start + LOOKUPS, record.count);
+      const positions = await this.#positions(key, start, end);
+      const leafHashes = new Uint8Array(positions.length * HASH_SIZE);
+      const found: StreamStatement[] = [];
+      for (const [i, { index }] of positions.entries()) {
+        const leafHash = await this.#log.entries.leafHash(index);
+        leafHashes.set(leafHash, i * HASH_SIZE);
+        found.push({ position: start + i, index, leafHash });
+      }
+      ({ range } = extendRange(range, leafHashes));
+      // Before the last are handed out, because whoever has those takes it for all.
+      if (end === record.count && !equalBytes(rangeRoot(range), record.root)) {
+        throw corrupt('has other statements of a stream than its record');
+      }
+      yield* found;
+    }
+  }
+
+  /** Everybody's newest word about a leaf; null if there is none. */
+  async subject(subject: Uint8Array, size: number): Promise<SubjectRecord | null> {
+    if (size === 0) return null;
+    return (await this.#subject(await this.#at(size), subject)).record;
+  }
+
+  /** All streams, in the order of their encodings. */
+  async *streams(size: number): AsyncGenerator<{ stream: StreamName; record: StreamRecord }, void, undefined> {
+    if (size === 0) return;
+    const at = await this.#at(size);
+    let part: StreamName[] = [];
+    for await (const stream of this.#names()) {
+      if (stream.type === undefined) continue;
+      part.push(stream);
+      if (part.length < LOOKUPS) continue;
+      yield* await this.#recordsOf(at, part);
+      part = [];
+    }
+    yield* await this.#recordsOf(at, part);
+  }
+
+  /**
+   * Proves which statement is the newest of a stream.
+   *
+   * @throws CoreError `stream-missing`
+   */
+  async proveLatest(
+    stream: StreamName,
+    size: number,
+  ): Promise<Proven<StreamClaim & { readonly record: StreamRecord }>> {
+    const { index, claim } = await this.#proveStream(stream, size);
+    const { record } = claim;
+    if (record === null)
+      throw new CoreError('stream-missing', `the log has no statement of the stream ${display(stream)}`);
+    return { index, claim: { ...claim, record } };
+  }
+
+  /**
+   * Proves that a stream has no statement.
+   *
+   * @throws CoreError `stream-present`
+   */
+  async proveAbsent(stream: StreamName, size: number): Promise<Proven<StreamClaim & { readonly record: null }>> {
+    const { index, claim } = await this.#proveStream(stream, size);
+    const { record } = claim;
+    if (record !== null)
+      throw new CoreError('stream-present', `the log has statements of the stream ${display(stream)}`);
+    return { index, claim: { ...claim, record } };
+  }
+
+  /**
+   * Proves which statements a stream has, from a position on.
+   *
+   * @throws CoreError `stream-missing`, `log-range` if there are none from there on
+   */
+  async proveHistory(stream: StreamName, from: number, size: number): Promise<ProvenHistory> {
+    const { index, claim } = await this.proveLatest(stream, size);
+    const { record } = claim;
+    if (!(from < record.count)) {
+      throw new CoreError('log-range', `the stream has ${record.count} statements, and none from position ${from} on`);
+    }
+    const statements: StreamStatement[] = [];
+    for await (const statement of this.history(stream, from, size)) statements.push(statement);
+    const history = checked(
+      {
+        record,
+        from,
+        before: await this.#before(streamKey(stream), from),
+        leafHashes: statements.map(({ leafHash }) => leafHash),
+      },
+      verifyHistory,
+    );
+    return { index, claim, history, statements };
+  }
+
+  /** Proves everybody's newest word about a leaf, or that there is none. */
+  async proveSubject(subject: Uint8Array, size: number): Promise<Proven<SubjectClaim>> {
+    const at = await this.#provable(size);
+    const { record, tree, key } = await this.#subject(at, subject);
+    const claim = { indexRoot: at.root, subject: subject.slice(), record, proof: tree.prove(key) };
+    return { index: await this.#inclusion(at), claim: checked(claim, verifySubject) };
+  }
+
+  /** Proves which streams there are. */
+  async proveStreams(size: number): Promise<Proven<StreamsClaim>> {
+    const at = await this.#provable(size);
+    const streams: StreamsClaim['streams'][number][] = [];
+    for await (const found of this.streams(size)) streams.push(found);
+    const subjects: StreamsClaim['subjects'][number][] = [];
+    for await (const name of this.#names()) {
+      if (name.type !== undefined) continue;
+      const key = subjectKey(name.subject);
+      const leaf = (await this.#log.tree.open(at.version, [key])).get(key);
+      if (leaf !== undefined) subjects.push({ subject: name.subject, valueHash: leaf.valueHash.slice() });
+    }
+    const claim = { indexRoot: at.root, streams, subjects };
+    return { index: await this.#inclusion(at), claim: checked(claim, verifyStreams) };
+  }
+
+  async #proveStream(stream: StreamName, size: number): Promise<Proven<StreamClaim>> {
+    const at = await this.#provable(size);
+    const { record, tree, key } = await this.#stream(at, stream);
+    const claim = { indexRoot: at.root, stream, record, proof: tree.prove(key) };
+    return { index: await this.#inclusion(at), claim: checked(claim, verifyStream) };
+  }
+
+  async #inclusion({ version, root: indexRoot }: IndexAt): Promise<IndexInclusion> {
+    const { size, root, proof } = await this.#log.proveInclusion(version, version + 1);
+    return checked({ size, root, indexRoot, proof }, verifyIndexInclusion);
+  }
+
+  async #provable(size: number): Promise<IndexAt> {
+    if (size === 0) throw new CoreError('log-range', 'a log without entries has no index yet, and nothing to prove by');
+    return this.#at(size);
+  }
+
+  /** @throws CoreError `log-range` if the tree of this size does not end with an index entry, or is too old */
+  async #at(size: number): Promise<IndexAt> {
+    const version = size - 1;
+    const entry = indexEntryOf(await this.#log.entries.entry(version));
+    if (entry === undefined) {
+      throw new CoreError('log-range', `no commit of the log ended with ${size} entries: there is no index of them`);
+    }
+    if (entry.size !== version) throw corrupt(`has an entry at ${version} that speaks of ${entry.size} entries`);
+    const [head] = await this.#log.store.readDerived([INDEX_HEAD_KEY]);
+    const collected = head === undefined ? Number.POSITIVE_INFINITY : decodeIndexHead(head).collected;
+    if (version < collected) {
+      throw new CoreError(
+        'log-range',
+        `the index of the first ${size} entries is not kept any more: it goes back to the checkpoint of ${collected + 1}`,
+      );
+    }
+    const node = await this.#log.tree.root(version);
+    if (node === undefined || !equalBytes(node.hash(), entry.root))
+      throw corrupt(`has another root at ${version} entries`);
+    return { version, root: entry.root };
+  }
+
+  async #stream(
+    { version }: IndexAt,
+    stream: StreamName,
+  ): Promise<{ readonly record: StreamRecord | null; readonly tree: OpenedIndexTree; readonly key: Uint8Array }> {
+    const key = streamKey(stream);
+    const { tree, value } = await this.#value(version, key);
+    return { record: value === undefined ? null : decodeStream(value).record, tree, key };
+  }
+
+  async #subject(
+    { version }: IndexAt,
+    subject: Uint8Array,
+  ): Promise<{ readonly record: SubjectRecord | null; readonly tree: OpenedIndexTree; readonly key: Uint8Array }> {
+    const key = subjectKey(subject);
+    const { tree, value } = await this.#value(version, key);
+    return { record: value === undefined ? null : decodeSubject(value), tree, key };
+  }
+
+  async #value(version: number, key: Uint8Array): Promise<{ tree: OpenedIndexTree; value: Uint8Array | undefined }> {
+    const tree = await this.#log.tree.open(version, [key]);
+    const leaf = tree.get(key);
+    if (leaf === undefined) return { tree, value: undefined };
+    const [value] = await this.#log.store.readDerived([recordKey(key, leaf.version)]);
+    if (value === undefined) throw corrupt('lacks a record');
+    return { tree, value };
+  }
+
+  async #recordsOf(
+    { version }: IndexAt,
+    streams: readonly StreamName[],
+  ): Promise<{ stream: StreamName; record: StreamRecord }[]> {
+    const keys = streams.map(streamKey);
+    const tree = await this.#log.tree.open(version, keys);
+    const found = streams.flatMap((stream, i) => {
+      const leaf = tree.get(keys[i]!);
+      // Its first statement is newer than the version.
+      return leaf === undefined ? [] : [{ stream, record: recordKey(keys[i]!, leaf.version) }];
+    });
+    const values = await this.#log.store.readDerived(found.map(({ record }) => record));
+    return found.map(({ stream }, i) => {
+      const value = values[i];
+      if (value === undefined) throw corrupt('lacks a record');
+      return { stream, record: decodeStream(value).record };
+    });
+  }
+
+  /** What the keys of the tree are the hashes of, in all versions. */
+  async *#names(): AsyncGenerator<(StreamName & { subject?: undefined }) | { type?: undefined; subject: Uint8Array }> {
+    for await (const [key] of this.#log.store.derived(nameKey(new Uint8Array(0)))) {
+      const name = decodeCbor(preimageOf(key), 'the name of a key') as readonly unknown[];
+      if (name[0] === 'subject') yield { subject: name[1] as Uint8Array };
+      else {
+        const [, type, issuer, stream] = name as readonly string[];
+        yield { type: type!, issuer: issuer!, stream: stream! };
+      }
+    }
+  }
+
+  /** What is stored of the statements of a stream from `start` up to but without `end`. */
+  async #positions(key: Uint8Array, start: number, end: number): Promise<StoredPosition[]> {
+    const keys = Array.from({ length: end - start }, (_, i) => historyKey(key, start + i));
+    return (await this.#log.store.readDerived(keys)).map((value) => {
+      if (value === undefined) throw corrupt('lacks a statement of a stream');
+      return decodePosition(value);
+    });
+  }
+
+  /** The hashes of the subtrees that the first `count` statements of a stream make up. */
+  async #before(key: Uint8Array, count: number): Promise<Uint8Array[]> {
+    const hashes: Uint8Array[] = [];
+    for (const { level, index } of coveringNodes({ start: 0, end: count })) {
+      const last = (index + 1) * 2 ** level - 1;
+      const [position] = await this.#positions(key, last, last + 1);
+      const hash = level === 0 ? await this.#log.entries.leafHash(position!.index) : position!.subtrees[level - 1];
+      if (hash === undefined) throw corrupt('lacks a hash of a stream');
+      hashes.push(hash);
+    }
+    return hashes;
+  }
+}
+
+const display = ({ type, issuer, stream }: StreamName): string => `${stream} (type ${type}, by ${issuer})`;
+
+const corrupt = (what: string): CoreError =>
+  new CoreError('log-corrupt', `the index ${what}: check the log with fsck, and derive its index again with reindex`);

@@ -1,0 +1,100 @@
+import { decodeCbor, encodeCbor } from '../cbor/cbor.ts';
+import { CoreError } from '../error.ts';
+import { formatStreamRecord, type StreamRecord, streamRecordFromCbor } from '../log-index/stream.ts';
+import { formatSubjectRecord, type SubjectRecord, subjectRecordFromCbor } from '../log-index/subject.ts';
+import type { CompactRange, NewHashes } from '../tree/compact-range.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
+import { coveringNodes } from '../tree/interval.ts';
+import { decodeIndex, encodeIndex } from './known-leaves.ts';
+
+/** What the index keeps of a stream: its record, and what its tree needs to grow. */
+export interface StoredStream {
+  readonly record: StreamRecord;
+  readonly range: CompactRange;
+}
+
+/** A stream as a derived value: its record, and the hashes of the subtrees that its tree is made of. */
+export function encodeStream({ record, range }: StoredStream): Uint8Array {
+  return encodeCbor([formatStreamRecord(record), join(range.hashes)]);
+}
+
+/** @throws CoreError `log-corrupt` */
+export function decodeStream(value: Uint8Array): StoredStream {
+  return reading(() => {
+    const [record, edge] = decodeCbor(value, 'a stored stream') as readonly [Uint8Array, Uint8Array];
+    const stream = streamRecordFromCbor(decodeCbor(record, "a stream's record"));
+    const hashes = split(edge);
+    if (hashes.length !== coveringNodes({ start: 0, end: stream.count }).length)
+      throw new RangeError('an edge is cut off');
+    return { record: stream, range: { size: stream.count, hashes } };
+  });
+}
+
+/** A subject as a derived value: its record. */
+export function encodeSubject(record: SubjectRecord): Uint8Array {
+  return formatSubjectRecord(record);
+}
+
+/** @throws CoreError `log-corrupt` */
+export function decodeSubject(value: Uint8Array): SubjectRecord {
+  return reading(() => subjectRecordFromCbor(decodeCbor(value, "a subject's record")));
+}
+
+/** Whatever is wrong with it, a stored value that cannot be read is damage. */
+function reading<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new CoreError('log-corrupt', 'a record of the index is damaged: check the log with fsck', { cause });
+  }
+}
+
+function join(hashes: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(hashes.length * HASH_SIZE);
+  hashes.forEach((hash, i) => {
+    joined.set(hash, i * HASH_SIZE);
+  });
+  return joined;
+}
+
+function split(joined: Uint8Array): Uint8Array[] {
+  return Array.from({ length: Math.floor(joined.length / HASH_SIZE) }, (_, i) =>
+    joined.slice(i * HASH_SIZE, (i + 1) * HASH_SIZE),
+  );
+}
+
+/** A statement of a stream: where it is, and the subtrees of the stream's tree that it completes, the smallest first. */
+export interface StoredPosition {
+  /** The leaf index in the log. */
+  readonly index: number;
+  /** The hash of the subtree of 2^(i + 1) statements that ends with this one. */
+  readonly subtrees: readonly Uint8Array[];
+}
+
+/** A statement of a stream as a derived value: its leaf index in 8 bytes, and hashes. */
+export function encodePosition({ index, subtrees }: StoredPosition): Uint8Array {
+  const value = new Uint8Array(8 + subtrees.length * HASH_SIZE);
+  value.set(encodeIndex(index));
+  value.set(join(subtrees), 8);
+  return value;
+}
+
+/** @throws CoreError `log-corrupt` */
+export function decodePosition(value: Uint8Array): StoredPosition {
+  return { index: decodeIndex(value.subarray(0, 8)), subtrees: split(value.subarray(8)) };
+}
+
+/** What `extendRange` built of a stream's tree, by the position of the statement that completes each subtree. */
+export function completedSubtrees(levels: readonly NewHashes[]): Map<number, Uint8Array[]> {
+  const completed = new Map<number, Uint8Array[]>();
+  for (const { level, start, hashes } of levels) {
+    if (level === 0) continue;
+    for (let at = 0; at < hashes.length; at += HASH_SIZE) {
+      const position = (start + at / HASH_SIZE + 1) * 2 ** level - 1;
+      const found = completed.get(position) ?? [];
+      found.push(hashes.subarray(at, at + HASH_SIZE));
+      completed.set(position, found);
+    }
+  }
+  return completed;
+}

@@ -1,0 +1,279 @@
+import { CoreError } from '../error.ts';
+import type { StreamClaim, StreamsClaim, SubjectClaim } from '../log-index/index-claim.ts';
+import type { StreamName, StreamRecord } from '../log-index/stream.ts';
+import type { SubjectRecord } from '../log-index/subject.ts';
+import type { VerifierKey } from '../note/vkey.ts';
+import { tileWidth } from '../tile/tile.ts';
+import { treeRoot } from '../tree/interval.ts';
+import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
+import { proveConsistency, proveInclusion } from '../tree/prove.ts';
+import type { LogView } from './admission.ts';
+import { checked } from './checked.ts';
+import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
+import type { LogDescription } from './description.ts';
+import { IndexReader, type Latest, type Proven, type ProvenHistory, type StreamStatement } from './index-reader.ts';
+import { IndexTree } from './index-tree.ts';
+import { unindexed } from './log-key.ts';
+import type { OpenedTree } from './open-tree.ts';
+import { PendingDerived } from './pending-derived.ts';
+import type { Head, Store } from './store.ts';
+import { StoreReader } from './store-reader.ts';
+import { StoredEntries } from './stored-entries.ts';
+
+/** What a log can be asked, whether or not it can be appended to. What it hands out it has checked. */
+export abstract class LogReading implements LogView {
+  readonly description: LogDescription;
+  /** The key that signs this log's checkpoints. */
+  readonly key: VerifierKey;
+  protected readonly store: Store;
+  /** What is durable. */
+  protected head: Head;
+  protected readonly reader: StoreReader;
+  protected readonly stored: StoredEntries;
+  protected readonly checkpoints: CheckpointKeeper;
+  /** Of the index, what is on its way into the store. */
+  protected readonly pending: PendingDerived;
+  protected readonly tree: IndexTree;
+  readonly #index: IndexReader | undefined;
+
+  protected constructor(store: Store, description: LogDescription, key: VerifierKey, opened: OpenedTree) {
+    this.store = store;
+    this.description = description;
+    this.key = key;
+    this.head = opened.head;
+    const size = (): number => this.size;
+    this.reader = new StoreReader(store, size);
+    this.stored = new StoredEntries({ store, reader: this.reader, key, duplicates: description.duplicates, size });
+    this.checkpoints = new CheckpointKeeper(store, description, key, opened.checkpoints);
+    this.pending = new PendingDerived(store);
+    this.tree = new IndexTree((keys) => this.pending.read(keys));
+    if (description.indexed) {
+      this.#index = new IndexReader({
+        store,
+        entries: this.stored,
+        tree: this.tree,
+        proveInclusion: (index, at) => this.proveInclusion(index, at),
+      });
+    }
+  }
+
+  /** @throws CoreError `log-closed` */
+  protected abstract checkOpen(): void;
+
+  get origin(): string {
+    return this.description.origin;
+  }
+
+  /** Entries in the log: all of them are durable. */
+  get size(): number {
+    return this.head.size;
+  }
+
+  /** The root over all entries. */
+  get root(): Uint8Array {
+    return this.head.root.slice();
+  }
+
+  /**
+   * The newest signed checkpoint.
+   *
+   * @throws CoreError `log-read-only` if there is none yet, because creating the log was interrupted: opening it with its key
+   * signs one
+   */
+  checkpoint(): LogCheckpoint {
+    const { signed } = this.checkpoints.current;
+    if (signed === undefined) {
+      throw new CoreError('log-read-only', `${this.origin} has no checkpoint yet: append an entry to it, with its key`);
+    }
+    return copyOf(signed);
+  }
+
+  /** The newest checkpoint with signatures of others than the log, if there is one. It can be older than the newest. */
+  cosignedCheckpoint(): LogCheckpoint | undefined {
+    const { cosigned } = this.checkpoints.current;
+    return cosigned && copyOf(cosigned);
+  }
+
+  /**
+   * The entry at `index`.
+   *
+   * @throws CoreError `log-range` if the log does not have it; `log-corrupt` if it does not hash to its leaf
+   */
+  async entry(index: number): Promise<Uint8Array> {
+    this.checkOpen();
+    return this.stored.entry(index);
+  }
+
+  /**
+   * The entries from `start` up to but without `end`, in order.
+   *
+   * @param end the log's size by default; entries appended meanwhile are not included
+   * @throws CoreError as {@link entry}
+   */
+  async *entries(start = 0, end: number = this.size): AsyncGenerator<Uint8Array, void, undefined> {
+    if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || start > end || end > this.size) {
+      throw new CoreError('log-range', `the log has entries 0 to ${this.size}, not ${start} to ${end}`);
+    }
+    for await (const entry of this.stored.entries(start, end, () => this.checkOpen())) yield entry;
+  }
+
+  /** The leaf hash at `index`. @throws CoreError `log-range`; `log-corrupt` if it is damaged */
+  async leafHash(index: number): Promise<Uint8Array> {
+    this.checkOpen();
+    return this.stored.leafHash(index);
+  }
+
+  /**
+   * The index of the entry with this leaf hash, or undefined if there is none. In a log that allows duplicates the first
+   * one is found by reading all leaf hashes.
+   *
+   * @throws CoreError `log-corrupt` if the store names an index where the entry is not
+   */
+  async indexOf(leafHash: Uint8Array): Promise<number | undefined> {
+    this.checkOpen();
+    return this.stored.indexOf(leafHash);
+  }
+
+  /** What the admission of a log of statements derived from its entries for this key; undefined if there is nothing. */
+  async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
+    this.checkOpen();
+    return this.stored.derived(key);
+  }
+
+  /**
+   * Proves that the entry at `index` is in the tree of `size` entries.
+   *
+   * @param size that of the newest signed checkpoint by default
+   * @throws ProofError `proof-range` if the index is not below the size, CoreError `log-range` if the size exceeds the log's
+   * @throws CoreError `log-corrupt` if the stored tree is damaged
+   */
+  async proveInclusion(index: number, size: number = this.checkpoint().size): Promise<Inclusion> {
+    this.#checkSize(size);
+    const proof = await proveInclusion(index, size, this.reader);
+    const inclusion = { index, size, leafHash: await this.leafHash(index), proof, root: await this.rootAt(size) };
+    return checked(inclusion, verifyInclusion);
+  }
+
+  /**
+   * Proves that the tree of `oldSize` entries is a prefix of that of `newSize`.
+   *
+   * @param newSize that of the newest signed checkpoint by default
+   * @throws as {@link proveInclusion}
+   */
+  async proveConsistency(oldSize: number, newSize: number = this.checkpoint().size): Promise<Consistency> {
+    this.#checkSize(newSize);
+    const proof = await proveConsistency(oldSize, newSize, this.reader);
+    const consistency = {
+      oldSize,
+      newSize,
+      oldRoot: await this.rootAt(oldSize),
+      newRoot: await this.rootAt(newSize),
+      proof,
+    };
+    return checked(consistency, verifyConsistency);
+  }
+
+  /**
+   * The first `width` hashes of a tile, or entries of a bundle, as tlog-tiles serves them.
+   *
+   * @throws CoreError `log-range` if the log does not have them; `log-corrupt` if they are damaged
+   */
+  async tile(level: number | 'entries', index: number, width: number): Promise<Uint8Array> {
+    this.checkOpen();
+    const isTile = [level === 'entries' ? 0 : level, index, width].every((n) => Number.isSafeInteger(n) && n >= 0);
+    if (!isTile || width < 1 || width > tileWidth(level, index, this.size)) {
+      throw new CoreError('log-range', `the log does not have ${width} items of tile ${index} of level ${level}`);
+    }
+    return this.stored.tile(level, index, width);
+  }
+
+  /**
+   * The newest statement of a stream, in a log with an index; undefined if the stream has none.
+   *
+   * @param size as the index is in the tree of this size: that of the newest signed checkpoint by default
+   * @throws CoreError `log-index` if the log has no index; `log-range` for a size at which no commit ended, or at which the
+   * index is not kept any more; `log-corrupt` if it is damaged
+   */
+  async latest(stream: StreamName, size?: number): Promise<Latest | undefined> {
+    return this.#indexAt(size, (index, at) => index.latest(stream, at));
+  }
+
+  /**
+   * The statements of a stream from the position `from` on, in order.
+   *
+   * @throws as {@link latest}
+   */
+  async *history(stream: StreamName, from = 0, size?: number): AsyncGenerator<StreamStatement, void, undefined> {
+    for await (const statement of this.#indexAt(size, (index, at) => index.history(stream, from, at))) {
+      this.checkOpen();
+      yield statement;
+    }
+  }
+
+  /** All streams with their records, in the order of their encodings. @throws as {@link latest} */
+  async *streams(size?: number): AsyncGenerator<{ stream: StreamName; record: StreamRecord }, void, undefined> {
+    for await (const found of this.#indexAt(size, (index, at) => index.streams(at))) {
+      this.checkOpen();
+      yield found;
+    }
+  }
+
+  /** Everybody's newest review and withdrawal of a leaf; null if there is none. @throws as {@link latest} */
+  async subject(leafHash: Uint8Array, size?: number): Promise<SubjectRecord | null> {
+    return this.#indexAt(size, (index, at) => index.subject(leafHash, at));
+  }
+
+  /**
+   * Proves which statement is the newest of a stream, by the index that the checkpoint of `size` commits to.
+   *
+   * @throws CoreError `stream-missing` if the stream has none; as {@link latest}; `log-range` for an empty tree
+   */
+  async proveLatest(stream: StreamName, size?: number): Promise<Proven<StreamClaim & { record: StreamRecord }>> {
+    return this.#indexAt(size, (index, at) => index.proveLatest(stream, at));
+  }
+
+  /** Proves that a stream has no statement. @throws CoreError `stream-present`; as {@link proveLatest} */
+  async proveAbsent(stream: StreamName, size?: number): Promise<Proven<StreamClaim & { record: null }>> {
+    return this.#indexAt(size, (index, at) => index.proveAbsent(stream, at));
+  }
+
+  /**
+   * Proves which statements a stream has from the position `from` on.
+   *
+   * @throws CoreError `log-range` if it has none from there on; as {@link proveLatest}
+   */
+  async proveHistory(stream: StreamName, from = 0, size?: number): Promise<ProvenHistory> {
+    return this.#indexAt(size, (index, at) => index.proveHistory(stream, from, at));
+  }
+
+  /** Proves everybody's newest review and withdrawal of a leaf, or that there is none. @throws as {@link proveLatest} */
+  async proveSubject(leafHash: Uint8Array, size?: number): Promise<Proven<SubjectClaim>> {
+    return this.#indexAt(size, (index, at) => index.proveSubject(leafHash, at));
+  }
+
+  /** Proves which streams there are: as long as the index is large. @throws as {@link proveLatest} */
+  async proveStreams(size?: number): Promise<Proven<StreamsClaim>> {
+    return this.#indexAt(size, (index, at) => index.proveStreams(at));
+  }
+
+  #indexAt<T>(size: number | undefined, ask: (index: IndexReader, size: number) => T): T {
+    if (this.#index === undefined) throw unindexed(this.origin);
+    const at = size ?? this.checkpoint().size;
+    this.#checkSize(at);
+    return ask(this.#index, at);
+  }
+
+  #checkSize(size: number): void {
+    this.checkOpen();
+    if (size > this.size) throw new CoreError('log-range', `the log has ${this.size} entries, not ${size}`);
+  }
+
+  protected async rootAt(size: number): Promise<Uint8Array> {
+    return size === this.size ? this.root : treeRoot(size, this.reader);
+  }
+}
+
+/** The caller's own: what it does with it must not reach what the log keeps. */
+export function copyOf({ size, root, note }: LogCheckpoint): LogCheckpoint {
+  return { size, root: root.slice(), note: note.slice() };
+}

@@ -135,13 +135,11 @@ async function streamFinding(
     };
   }
   const { from } = history;
+  const total = count(record.count, 'statement');
   const lines = entries.map((entry, i): Row => [i === 0 ? 'statements' : '', entryText(entry, `${from + i}  `)]);
   return {
     rows: [
-      [
-        'verified',
-        `all ${count(record.count, 'statement')} of ${name}${from === 0 ? '' : `, from position ${from} on`}`,
-      ],
+      ['verified', from === 0 ? `all ${total} of ${name}` : `all from position ${from} on of the ${total} of ${name}`],
       ...rest,
       // Of every statement the same was checked.
       ...findings[0]!.rows.filter(([label]) => label === 'signature'),

@@ -39,14 +39,13 @@ async function about(context: Context, reference: string, options: IndexOptions)
     const { index, claim } = await log.proveSubject(leafHash, checkpoint.size);
     const entries: Uint8Array[] = [];
     for (const at of indices) entries.push(await log.entry(at));
-    const found =
+    const what =
       record === null
-        ? 'no review and no withdrawal'
-        : count(entries.length, 'review or withdrawal', 'reviews and withdrawals');
-    const what = `${found} of ${reference}, and no others,`;
+        ? `no review and no withdrawal of ${reference}`
+        : `all ${count(entries.length, 'review or withdrawal', 'reviews and withdrawals')} of ${reference}`;
     await deliverIndexProof(
       context,
-      { log, checkpoint, index, proof: { type: 'subject', ...claim, entries }, what },
+      { log, checkpoint, index, proof: { type: 'subject', ...claim, entries }, what: `${what}, by the index` },
       options,
     );
   });

@@ -63,7 +63,7 @@ async function history(context: Context, name: string, options: Options): Promis
     for (const statement of statements) entries.push(await log.entry(statement.index));
     const { before } = proven;
     const proof = { type: 'stream', ...claim, history: { from, before }, entries } as const;
-    const what = `${count(entries.length, 'statement')} of ${printable(stream.stream)}, all from position ${from} on,`;
+    const what = `all ${count(entries.length, 'statement')} of ${printable(stream.stream)} from position ${from} on, by the index`;
     await deliverIndexProof(context, { log, checkpoint, index, proof, what }, options);
   });
 }

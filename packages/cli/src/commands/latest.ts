@@ -50,12 +50,10 @@ async function latest(context: Context, name: string, options: Options): Promise
         : await log.proveLatest(stream, checkpoint.size);
     const entries = newest === undefined ? [] : [await log.entry(newest.index)];
     const what =
-      newest === undefined
-        ? `no statement of ${label}`
-        : `entry ${newest.index} is the newest of ${label}, number ${newest.record.count}`;
+      newest === undefined ? `no statement of ${label}` : `entry ${newest.index} is the newest statement of ${label}`;
     await deliverIndexProof(
       context,
-      { log, checkpoint, index, proof: { type: 'stream', ...claim, entries }, what },
+      { log, checkpoint, index, proof: { type: 'stream', ...claim, entries }, what: `${what}, by the index` },
       options,
     );
   });

@@ -1,7 +1,7 @@
 import { formatBase64 } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { interrupted } from '../errors.ts';
+import { CliError, interrupted } from '../errors.ts';
 import { askIndex, deliverIndexProof, type IndexOptions, withIndexOptions } from '../index-answer.ts';
 import { SHORT_HASH } from '../statement-view.ts';
 import { type StreamOptions, withStreamOptions } from '../stream-argument.ts';
@@ -27,10 +27,16 @@ export function registerStreams(program: Command, context: Context): void {
 async function streams(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
   const { type, issuer, json, prove } = options;
+  if (prove && (type !== undefined || issuer !== undefined)) {
+    throw new CliError(
+      'usage',
+      '--prove proves which streams there are, and none can be left out: not with --type or --issuer',
+    );
+  }
   await askIndex(context, options, async (log, checkpoint) => {
     if (prove) {
       const { index, claim } = await log.proveStreams(checkpoint.size);
-      const what = `${count(claim.streams.length, 'stream')} and no others`;
+      const what = `${count(claim.streams.length, 'stream')} and no others, by the index`;
       return deliverIndexProof(
         context,
         { log, checkpoint, index, proof: { type: 'streams', ...claim }, what },

@@ -11,13 +11,19 @@ export type CborValue = number | string | boolean | null | Uint8Array | readonly
 export type CborMap = ReadonlyMap<number | string, CborValue>;
 
 const OPTIONS = { useRecords: false, variableMapSize: true, tagUint8Array: false, useTag259ForMaps: false } as const;
-const encoder = new Encoder(OPTIONS);
+// The encoder goes back to the start of its buffer after each value, which is copied or compared at once. Otherwise it makes a
+// new buffer for every few values, and that takes more time than encoding them.
+const RESET_BUFFER_MODE = 1024;
+const encoder = new Encoder(OPTIONS) as unknown as { encode(value: unknown, mode: number): Uint8Array };
 // Plain objects would rename a key "__proto__".
 const decoder = new Decoder({ ...OPTIONS, mapsAsObjects: false });
 
 // Below it cbor-x writes eight bytes where four do. No format here needs such numbers.
 const MIN_INTEGER = -0x80000000;
 const MAX_UINT32 = 0xffffffff;
+
+const ASCII = /^[\0-\x7f]*$/;
+const utf8 = new TextEncoder();
 
 /**
  * Encodes a value in deterministic CBOR: one value, one byte string. RFC 8949, section 4.2.1.
@@ -27,7 +33,12 @@ const MAX_UINT32 = 0xffffffff;
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   // Not the encoder's own buffer, which it goes on to use.
-  return new Uint8Array(encoder.encode(prepared(value)));
+  return new Uint8Array(encodeInPlace(value));
+}
+
+/** In the encoder's own buffer: good until the next value is encoded. */
+function encodeInPlace(value: CborValue): Uint8Array {
+  return encoder.encode(prepared(value), RESET_BUFFER_MODE);
 }
 
 /**
@@ -41,15 +52,15 @@ export function decodeCbor(bytes: Uint8Array, what: string): CborValue {
   // The decoder makes room for as many elements as a length claims, and recurses as deep as the input says.
   checkCbor(bytes, what);
   let value: CborValue;
-  let again: Uint8Array;
+  let isSame: boolean;
   try {
-    // A copy, because cbor-x leaves a property on what it is given, and its byte strings would be views of it.
+    // A copy, because cbor-x leaves a property on what it is given, and its byte strings are views of it.
     value = owned(decoder.decode(new Uint8Array(bytes)));
-    again = encodeCbor(value);
+    isSame = equalBytes(bytes, encodeInPlace(value));
   } catch (cause) {
     throw new CoreError('cbor-malformed', `${what} is not CBOR of the kinds that are used here`, { cause });
   }
-  if (!equalBytes(bytes, again)) throw new CoreError('cbor-malformed', `${what} is not deterministic CBOR`);
+  if (!isSame) throw new CoreError('cbor-malformed', `${what} is not deterministic CBOR`);
   return value;
 }
 
@@ -79,12 +90,29 @@ function text(value: string): string {
 
 /** Keys in the order of their encodings. RFC 8949, section 4.2.1. */
 function sorted(map: CborMap): Map<unknown, unknown> {
-  const entries = Array.from(map, ([key, value]) => {
+  const entries: [number | string, CborValue][] = [];
+  let isSorted = true;
+  for (const [key, value] of map) {
     if (typeof key !== 'number' && typeof key !== 'string') throw new TypeError('a key is an integer or a text');
-    return { key: prepared(key), encoded: encodeCbor(key), value: prepared(value) };
-  });
-  entries.sort((a, b) => compareBytes(a.encoded, b.encoded));
-  return new Map(entries.map(({ key, value }) => [key, value]));
+    isSorted &&= entries.length === 0 || compareKeys(entries.at(-1)![0], key) < 0;
+    entries.push([key, value]);
+  }
+  if (!isSorted) entries.sort(([a], [b]) => compareKeys(a, b));
+  return new Map(entries.map(([key, value]) => [prepared(key), prepared(value)]));
+}
+
+/** Orders keys as their encodings: integers from 0, then those below 0 from -1 down, then texts, the shorter first. */
+function compareKeys(a: number | string, b: number | string): number {
+  if (typeof a === 'number' || typeof b === 'number') {
+    if (typeof a !== typeof b) return typeof a === 'number' ? -1 : 1;
+    const [x, y] = [a as number, b as number];
+    if (x < 0 && y < 0) return y - x;
+    return x < 0 || y < 0 ? y - x : x - y;
+  }
+  // The length in front of a text is in bytes.
+  if (ASCII.test(a) && ASCII.test(b)) return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0);
+  const [x, y] = [a, b].map((key) => utf8.encode(key)) as [Uint8Array, Uint8Array];
+  return x.length - y.length || compareBytes(x, y);
 }
 
 /** What the decoder made, with safe integers as numbers. @throws TypeError for kinds that are not used here */
@@ -96,7 +124,7 @@ function owned(value: unknown): CborValue {
   if (typeof value === 'number' || typeof value === 'string' || typeof value === 'boolean' || value === null) {
     return value;
   }
-  if (value instanceof Uint8Array) return new Uint8Array(value);
+  if (value instanceof Uint8Array) return value;
   if (Array.isArray(value)) return value.map(owned);
   if (value instanceof Map) return new Map(Array.from(value, ([k, v]) => [owned(k) as number | string, owned(v)]));
   throw new TypeError(`CBOR here has no ${typeof value}`);

@@ -57,7 +57,7 @@ export class CommitIndex {
     const extension = await this.#indexer.extend(entries, start);
     this.#pending.add(extension.versioned);
     // The version of a checkpoint is the index of its last leaf.
-    const { removed, collected } = await this.#replaced.collect(this.#oldest() - 1);
+    const { removed, collected } = await this.#replaced.collect(this.#oldest() - 1, extension.replaced.length);
     const head = { version: start + entries.length, collected };
     return { entry: extension.entry, pairs: indexPairs(extension, head), removed };
   }

@@ -3,11 +3,8 @@ import { EMPTY_PREFIX_ROOT, PREFIX_KEY_SIZE, prefixLeafHashInto, prefixNodeHashI
 import { HASH_SIZE } from '../tree/hash.ts';
 import { decodeIndex, encodeIndex } from './known-leaves.ts';
 
-/** Bits of a key that one node decides on: it stands for so many levels of the tree. */
-const NODE_BITS = 4;
-
-/** Subtrees below a node. */
-export const NODE_SLOTS = 16;
+/** Places below a node: it decides on four bits of a key, and stands for so many levels of the tree. */
+const NODE_SLOTS = 16;
 
 /** Deepest node, counted in nodes from the root at 0. */
 export const MAX_NODE_DEPTH = 63;
@@ -32,145 +29,186 @@ export interface SubtreeSlot {
 /** What stands below a node at one of its sixteen places. */
 export type Slot = LeafSlot | SubtreeSlot;
 
-/** A part of the node's own levels: at most one of the two is there; neither if it is empty. */
-interface Cell {
-  readonly leaf?: LeafSlot;
-  /** Of a part with several keys. */
-  readonly hash?: Uint8Array;
-}
-
+const HEADER_SIZE = 4;
 const LEAF_SIZE = PREFIX_KEY_SIZE + HASH_SIZE + 8;
 const SUBTREE_SIZE = HASH_SIZE + 8;
 
+// Where the two sides of a part are hashed, by the places in each: nothing else runs meanwhile, and no array is made for each.
+const SCRATCH: Readonly<Record<number, Uint8Array>> = Object.fromEntries(
+  [1, 2, 4, 8].map((width) => [width, new Uint8Array(2 * HASH_SIZE)]),
+);
+
+// What is known of a part of a node's own levels.
+const EMPTY = 0;
+const LEAF = 1;
+const SUBTREE = 2;
+
 /**
  * Four levels of a prefix tree as they are stored together: two masks of 16 bits, of the places that are leaves and of
- * those that are subtrees, then what stands there, in order.
+ * those that are subtrees, then what stands there, in order. It works on the stored bytes, because an object for each
+ * place of each node would be most of the cost of an index.
  */
 export class IndexNode {
-  /** Sixteen; undefined where no key begins so. */
-  readonly slots: readonly (Slot | undefined)[];
+  /** As it is stored. */
+  readonly bytes: Uint8Array;
+  readonly #leaves: number;
+  readonly #subtrees: number;
 
-  constructor(slots: readonly (Slot | undefined)[]) {
-    this.slots = slots;
+  private constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#leaves = (bytes[0]! << 8) | bytes[1]!;
+    this.#subtrees = (bytes[2]! << 8) | bytes[3]!;
   }
+
+  /** The node that nothing stands below. */
+  static readonly EMPTY: IndexNode = new IndexNode(new Uint8Array(HEADER_SIZE));
 
   /** @throws CoreError `log-corrupt` */
   static decode(bytes: Uint8Array): IndexNode {
-    const mask = (at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
-    const leaves = mask(0);
-    const subtrees = mask(2);
-    const slots: (Slot | undefined)[] = [];
-    let at = 4;
-    for (let slot = 0; slot < NODE_SLOTS; slot++) {
-      const bit = 1 << slot;
-      if (leaves & bit) {
-        slots.push({
-          kind: 'leaf',
-          key: bytes.slice(at, at + PREFIX_KEY_SIZE),
-          valueHash: bytes.slice(at + PREFIX_KEY_SIZE, at + PREFIX_KEY_SIZE + HASH_SIZE),
-          version: decodeIndex(bytes.subarray(at + PREFIX_KEY_SIZE + HASH_SIZE, at + LEAF_SIZE)),
-        });
-        at += LEAF_SIZE;
-      } else if (subtrees & bit) {
-        const version = decodeIndex(bytes.subarray(at + HASH_SIZE, at + SUBTREE_SIZE));
-        slots.push({ kind: 'subtree', hash: bytes.slice(at, at + HASH_SIZE), version });
-        at += SUBTREE_SIZE;
-      } else slots.push(undefined);
-    }
-    if (at !== bytes.length || (leaves & subtrees) !== 0) {
+    const node = new IndexNode(bytes);
+    const isWhole = bytes.length >= HEADER_SIZE && bytes.length === node.#offset(NODE_SLOTS);
+    if (!isWhole || (node.#leaves & node.#subtrees) !== 0) {
       throw new CoreError('log-corrupt', 'a node of the index is damaged: check the log with fsck');
     }
-    return new IndexNode(slots);
+    return node;
   }
 
-  encode(): Uint8Array {
-    let leaves = 0;
-    let subtrees = 0;
-    let length = 4;
-    this.slots.forEach((slot, i) => {
-      if (slot?.kind === 'leaf') {
-        leaves |= 1 << i;
-        length += LEAF_SIZE;
-      } else if (slot !== undefined) {
-        subtrees |= 1 << i;
-        length += SUBTREE_SIZE;
-      }
-    });
-    const bytes = new Uint8Array(length);
-    bytes.set([leaves >>> 8, leaves & 0xff, subtrees >>> 8, subtrees & 0xff]);
-    let at = 4;
-    const put = (part: Uint8Array): void => {
-      bytes.set(part, at);
-      at += part.length;
-    };
-    for (const slot of this.slots) {
-      if (slot === undefined) continue;
-      if (slot.kind === 'leaf') {
-        put(slot.key);
-        put(slot.valueHash);
-      } else put(slot.hash);
-      put(encodeIndex(slot.version));
+  /** What stands at a place; undefined if no key begins so. @throws CoreError `log-corrupt` */
+  slot(place: number): Slot | undefined {
+    const kind = this.#kind(place);
+    if (kind === EMPTY) return undefined;
+    const at = this.#offset(place);
+    const hashAt = kind === LEAF ? at + PREFIX_KEY_SIZE : at;
+    const hash = this.bytes.slice(hashAt, hashAt + HASH_SIZE);
+    const version = decodeIndex(this.bytes.subarray(hashAt + HASH_SIZE, hashAt + HASH_SIZE + 8));
+    if (kind === SUBTREE) return { kind: 'subtree', hash, version };
+    return { kind: 'leaf', key: this.bytes.slice(at, at + PREFIX_KEY_SIZE), valueHash: hash, version };
+  }
+
+  /** The version of the subtree at a place; undefined if there is none. @throws CoreError `log-corrupt` */
+  subtreeAt(place: number): number | undefined {
+    if (this.#kind(place) !== SUBTREE) return undefined;
+    const at = this.#offset(place) + HASH_SIZE;
+    return decodeIndex(this.bytes.subarray(at, at + 8));
+  }
+
+  /** The node with something else at some places. */
+  with(changes: ReadonlyMap<number, Slot>): IndexNode {
+    let leaves = this.#leaves;
+    let subtrees = this.#subtrees;
+    for (const [place, { kind }] of changes) {
+      const bit = 1 << place;
+      leaves = kind === 'leaf' ? leaves | bit : leaves & ~bit;
+      subtrees = kind === 'leaf' ? subtrees & ~bit : subtrees | bit;
     }
-    return bytes;
+    const bytes = new Uint8Array(HEADER_SIZE + LEAF_SIZE * bitCount(leaves) + SUBTREE_SIZE * bitCount(subtrees));
+    bytes[0] = leaves >>> 8;
+    bytes[1] = leaves;
+    bytes[2] = subtrees >>> 8;
+    bytes[3] = subtrees;
+    let at = HEADER_SIZE;
+    let from = HEADER_SIZE;
+    for (const place of [...changes.keys()].sort((a, b) => a - b)) {
+      // What stands between the places that change is copied as it is.
+      const until = this.#offset(place);
+      bytes.set(this.bytes.subarray(from, until), at);
+      at += until - from;
+      from = this.#offset(place + 1);
+      const slot = changes.get(place)!;
+      if (slot.kind === 'leaf') {
+        bytes.set(slot.key, at);
+        at += PREFIX_KEY_SIZE;
+      }
+      bytes.set(slot.kind === 'leaf' ? slot.valueHash : slot.hash, at);
+      bytes.set(encodeIndex(slot.version), at + HASH_SIZE);
+      at += HASH_SIZE + 8;
+    }
+    bytes.set(this.bytes.subarray(from), at);
+    return new IndexNode(bytes);
   }
 
   /** The hash of all that is below the node, whatever its depth. */
   hash(): Uint8Array {
-    return hashOf(this.#cells()[0]![0]!);
+    const hash = new Uint8Array(HASH_SIZE);
+    this.#hashInto(0, NODE_SLOTS, hash, 0);
+    return hash;
   }
 
   /**
-   * The way from the node towards the key whose next four bits are `slot`: the other sides that it passes, from the top down,
-   * and what it ends in, if that is not a subtree.
+   * The way from the node towards the key whose next four bits are `place`: the other sides that it passes, from the top
+   * down, and what it ends in; undefined if nothing is there.
    */
-  towards(slot: number): { readonly siblings: Uint8Array[]; readonly end: LeafSlot | SubtreeSlot | undefined } {
-    const rows = this.#cells();
+  towards(place: number): { readonly siblings: Uint8Array[]; readonly end: Slot | undefined } {
     const siblings: Uint8Array[] = [];
-    for (let depth = 0; depth < NODE_BITS; depth++) {
-      const cell = rows[depth]![slot >>> (NODE_BITS - depth)]!;
+    for (let width = NODE_SLOTS; width > 1; width /= 2) {
+      const start = place - (place % width);
+      const only = this.#only(start, width);
       // One key or none: the tree goes no deeper here.
-      if (cell.hash === undefined) return { siblings, end: cell.leaf };
-      const other = rows[depth + 1]![(slot >>> (NODE_BITS - depth - 1)) ^ 1]!;
-      siblings.push(other.hash === undefined && other.leaf === undefined ? new Uint8Array(0) : hashOf(other));
+      if (only !== undefined) return { siblings, end: only === -1 ? undefined : this.slot(only) };
+      const half = width / 2;
+      const other = place - start < half ? start + half : start;
+      const hash = new Uint8Array(HASH_SIZE);
+      siblings.push(this.#hashInto(other, half, hash, 0) === EMPTY ? new Uint8Array(0) : hash);
     }
-    return { siblings, end: this.slots[slot] };
+    return { siblings, end: this.slot(place) };
   }
 
-  /** The node's own levels, from the one at its top to its slots. */
-  #cells(): Cell[][] {
-    let row: Cell[] = this.slots.map((slot) => {
-      if (slot === undefined) return {};
-      return slot.kind === 'leaf' ? { leaf: slot } : { hash: slot.hash };
-    });
-    const rows = [row];
-    while (row.length > 1) {
-      const above: Cell[] = [];
-      for (let i = 0; i < row.length; i += 2) above.push(join(row[i]!, row[i + 1]!));
-      rows.unshift(above);
-      row = above;
+  /**
+   * Where the only key is that stands in the `width` places from `start` on; -1 if there is none, undefined if there are
+   * several.
+   */
+  #only(start: number, width: number): number | undefined {
+    const mask = ((1 << width) - 1) << start;
+    if ((this.#subtrees & mask) !== 0) return undefined;
+    const leaves = this.#leaves & mask;
+    if (leaves === 0) return -1;
+    return bitCount(leaves) === 1 ? 31 - Math.clz32(leaves) : undefined;
+  }
+
+  /** Writes the hash of the `width` places from `start` on to `out` at `offset`, and says what they are. */
+  #hashInto(start: number, width: number, out: Uint8Array, offset: number): number {
+    const only = this.#only(start, width);
+    if (only === -1) {
+      out.set(EMPTY_PREFIX_ROOT, offset);
+      return EMPTY;
     }
-    return rows;
+    if (only !== undefined) {
+      const at = this.#offset(only);
+      prefixLeafHashInto(this.bytes, at, this.bytes, at + PREFIX_KEY_SIZE, out, offset);
+      return LEAF;
+    }
+    if (width === 1) {
+      const at = this.#offset(start);
+      for (let i = 0; i < HASH_SIZE; i++) out[offset + i] = this.bytes[at + i]!;
+      return SUBTREE;
+    }
+    const half = width / 2;
+    const sides = SCRATCH[half]!;
+    this.#hashInto(start, half, sides, 0);
+    this.#hashInto(start + half, half, sides, HASH_SIZE);
+    prefixNodeHashInto(sides, 0, sides, HASH_SIZE, out, offset);
+    return SUBTREE;
+  }
+
+  #kind(place: number): number {
+    const bit = 1 << place;
+    if ((this.#leaves & bit) !== 0) return LEAF;
+    return (this.#subtrees & bit) === 0 ? EMPTY : SUBTREE;
+  }
+
+  /** Where what stands at a place begins, or would. */
+  #offset(place: number): number {
+    const before = (1 << place) - 1;
+    return HEADER_SIZE + LEAF_SIZE * bitCount(this.#leaves & before) + SUBTREE_SIZE * bitCount(this.#subtrees & before);
   }
 }
 
-function isEmpty({ leaf, hash }: Cell): boolean {
-  return leaf === undefined && hash === undefined;
-}
-
-function join(left: Cell, right: Cell): Cell {
-  if (isEmpty(left) && right.hash === undefined) return right;
-  if (isEmpty(right) && left.hash === undefined) return left;
-  const hash = new Uint8Array(HASH_SIZE);
-  prefixNodeHashInto(hashOf(left), 0, hashOf(right), 0, hash, 0);
-  return { hash };
-}
-
-function hashOf({ leaf, hash }: Cell): Uint8Array {
-  if (hash !== undefined) return hash;
-  if (leaf === undefined) return EMPTY_PREFIX_ROOT;
-  const out = new Uint8Array(HASH_SIZE);
-  prefixLeafHashInto(leaf.key, 0, leaf.valueHash, 0, out, 0);
-  return out;
+/** Bits that are set in a number of 16 bits: counted in parts of two, four, eight and sixteen bits. */
+function bitCount(mask: number): number {
+  const twos = mask - ((mask >>> 1) & 0x5555);
+  const fours = (twos & 0x3333) + ((twos >>> 2) & 0x3333);
+  const eights = (fours + (fours >>> 4)) & 0x0f0f;
+  return (eights + (eights >>> 8)) & 0x1f;
 }
 
 /** The four bits of a key that decide at a node of this depth. */

@@ -1,6 +1,6 @@
-import { decodeCbor, encodeCbor } from '../cbor/cbor.ts';
+import { decodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
-import { formatStreamRecord, type StreamRecord, streamRecordFromCbor } from '../log-index/stream.ts';
+import type { StreamRecord } from '../log-index/stream.ts';
 import { formatSubjectRecord, type SubjectRecord, subjectRecordFromCbor } from '../log-index/subject.ts';
 import type { CompactRange, NewHashes } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
@@ -13,21 +13,31 @@ export interface StoredStream {
   readonly range: CompactRange;
 }
 
-/** A stream as a derived value: its record, and the hashes of the subtrees that its tree is made of. */
-export function encodeStream({ record, range }: StoredStream): Uint8Array {
-  return encodeCbor([formatStreamRecord(record), join(range.hashes)]);
+// The count in 8 bytes, the newest leaf hash, the root.
+const STREAM_SIZE = 8 + 2 * HASH_SIZE;
+
+/**
+ * A stream as a derived value: what its record says, and the hashes of the subtrees that its tree is made of. Not in CBOR,
+ * which nobody but the log would read.
+ */
+export function encodeStream({ record: { count, last, root }, range }: StoredStream): Uint8Array {
+  const value = new Uint8Array(STREAM_SIZE + range.hashes.length * HASH_SIZE);
+  value.set(encodeIndex(count));
+  value.set(last, 8);
+  value.set(root, 8 + HASH_SIZE);
+  value.set(join(range.hashes), STREAM_SIZE);
+  return value;
 }
 
 /** @throws CoreError `log-corrupt` */
 export function decodeStream(value: Uint8Array): StoredStream {
-  return reading(() => {
-    const [record, edge] = decodeCbor(value, 'a stored stream') as readonly [Uint8Array, Uint8Array];
-    const stream = streamRecordFromCbor(decodeCbor(record, "a stream's record"));
-    const hashes = split(edge);
-    if (hashes.length !== coveringNodes({ start: 0, end: stream.count }).length)
-      throw new RangeError('an edge is cut off');
-    return { record: stream, range: { size: stream.count, hashes } };
-  });
+  const count = decodeIndex(value.subarray(0, 8));
+  const hashes = split(value.subarray(STREAM_SIZE));
+  const isWhole = value.length === STREAM_SIZE + hashes.length * HASH_SIZE;
+  if (!isWhole || hashes.length !== coveringNodes({ start: 0, end: count }).length) throw damaged();
+  const last = value.slice(8, 8 + HASH_SIZE);
+  const root = value.slice(8 + HASH_SIZE, STREAM_SIZE);
+  return { record: { count, last, root }, range: { size: count, hashes } };
 }
 
 /** A subject as a derived value: its record. */
@@ -37,17 +47,16 @@ export function encodeSubject(record: SubjectRecord): Uint8Array {
 
 /** @throws CoreError `log-corrupt` */
 export function decodeSubject(value: Uint8Array): SubjectRecord {
-  return reading(() => subjectRecordFromCbor(decodeCbor(value, "a subject's record")));
-}
-
-/** Whatever is wrong with it, a stored value that cannot be read is damage. */
-function reading<T>(read: () => T): T {
   try {
-    return read();
+    return subjectRecordFromCbor(decodeCbor(value, "a subject's record"));
   } catch (cause) {
-    throw new CoreError('log-corrupt', 'a record of the index is damaged: check the log with fsck', { cause });
+    if (cause instanceof CoreError) throw damaged(cause);
+    throw cause;
   }
 }
+
+const damaged = (cause?: unknown): CoreError =>
+  new CoreError('log-corrupt', 'a record of the index is damaged: check the log with fsck', { cause });
 
 function join(hashes: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(hashes.length * HASH_SIZE);

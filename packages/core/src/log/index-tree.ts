@@ -4,7 +4,7 @@ import { CoreError } from '../error.ts';
 import { PREFIX_KEY_SIZE } from '../prefix/prefix-hash.ts';
 import type { PrefixLeaf, PrefixProof } from '../prefix/prefix-proof.ts';
 import { nodeKey } from './index-keys.ts';
-import { IndexNode, type LeafSlot, MAX_NODE_DEPTH, NODE_SLOTS, nibbleAt, type Slot } from './index-node.ts';
+import { IndexNode, type LeafSlot, MAX_NODE_DEPTH, nibbleAt, type Slot } from './index-node.ts';
 import { mapKey } from './map-key.ts';
 
 /** Reads derived keys, as a store does. */
@@ -18,10 +18,25 @@ export interface IndexUpdate {
   readonly replaced: readonly Uint8Array[];
 }
 
-// A full node takes about 2 kB in memory. The upper nodes of a tree of some 100,000 keys.
-const MAX_KEPT_NODES = 6_000;
+// A node takes up to 700 bytes, and most take less.
+const MAX_KEPT_NODES = 20_000;
 
 const ROOT_PATH: Uint8Array = new Uint8Array(PREFIX_KEY_SIZE);
+
+/** A node that was read, with those below it that were. */
+interface OpenedNode {
+  readonly node: IndexNode;
+  /** By place. */
+  readonly below: Map<number, OpenedNode>;
+}
+
+/** A node to be read: the way to it, and which keys lead there. */
+interface Wanted {
+  readonly name: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly into: (opened: OpenedNode) => void;
+}
 
 /**
  * A prefix tree in derived keys, in versions: each node says of those below it which version wrote them, so that a version
@@ -29,7 +44,7 @@ const ROOT_PATH: Uint8Array = new Uint8Array(PREFIX_KEY_SIZE);
  */
 export class IndexTree {
   readonly #read: ReadDerived;
-  // By key, as text: nodes are never written again, so that none of them can be an old one.
+  // By key: nodes are never written again, so that none of them can be an old one.
   readonly #kept = new Map<string, IndexNode>();
 
   constructor(read: ReadDerived) {
@@ -43,58 +58,63 @@ export class IndexTree {
   }
 
   /**
-   * The nodes of a version on the way to some keys.
+   * The nodes of a version on the way to some keys: one read for each level of them.
    *
    * @param version undefined for the tree without keys, before the first version
    * @throws CoreError `log-corrupt` if a node is missing
    */
   async open(version: number | undefined, keys: readonly Uint8Array[]): Promise<OpenedIndexTree> {
-    const nodes = new Map<string, IndexNode>();
-    let wanted = new Map<string, { bytes: Uint8Array; keys: Uint8Array[] }>();
+    const sorted = keys.length < 2 ? keys : [...keys].sort(compareBytes);
+    let root = NOTHING;
+    let wanted: Wanted[] = [];
     if (version !== undefined) {
-      const bytes = nodeKey(ROOT_PATH, 0, version);
-      wanted.set(mapKey(bytes), { bytes, keys: [...keys] });
+      const into = (opened: OpenedNode): void => {
+        root = opened;
+      };
+      wanted.push({ name: nodeKey(ROOT_PATH, 0, version), start: 0, end: sorted.length, into });
     }
-    for (let depth = 0; wanted.size > 0; depth++) {
-      await this.#load(wanted, nodes);
-      const below: typeof wanted = new Map();
-      for (const [name, { keys: towards }] of wanted) {
-        const node = nodes.get(name)!;
-        for (const key of towards) {
-          const slot = node.slots[nibbleAt(key, depth)];
-          if (slot?.kind !== 'subtree') continue;
-          const bytes = nodeKey(key, depth + 1, slot.version);
-          const found = below.get(mapKey(bytes));
-          if (found === undefined) below.set(mapKey(bytes), { bytes, keys: [key] });
-          else found.keys.push(key);
+    for (let depth = 0; wanted.length > 0; depth++) {
+      if (depth > MAX_NODE_DEPTH) throw damaged('goes on below its keys');
+      const nodes = await this.#load(wanted.map(({ name }) => name));
+      const below: Wanted[] = [];
+      for (const [i, { start, end, into }] of wanted.entries()) {
+        const opened: OpenedNode = { node: nodes[i]!, below: new Map() };
+        into(opened);
+        for (let from = start; from < end; ) {
+          const key = sorted[from]!;
+          const place = nibbleAt(key, depth);
+          let to = from + 1;
+          while (to < end && nibbleAt(sorted[to]!, depth) === place) to++;
+          const version = opened.node.subtreeAt(place);
+          if (version !== undefined) {
+            const name = nodeKey(key, depth + 1, version);
+            below.push({ name, start: from, end: to, into: (child) => opened.below.set(place, child) });
+          }
+          from = to;
         }
       }
-      if (depth === MAX_NODE_DEPTH && below.size > 0) throw damaged('goes on below its keys');
       wanted = below;
     }
-    return new OpenedIndexTree(version, nodes, (key, node) => this.#keep(key, node));
+    return new OpenedIndexTree(version, root, (key, node) => this.#keep(key, node));
   }
 
-  async #load(wanted: ReadonlyMap<string, { bytes: Uint8Array }>, into: Map<string, IndexNode>): Promise<void> {
-    const missing: [string, Uint8Array][] = [];
-    for (const [name, { bytes }] of wanted) {
-      const kept = this.#kept.get(name);
-      if (kept === undefined) missing.push([name, bytes]);
-      else into.set(name, kept);
-    }
-    if (missing.length === 0) return;
-    const values = await this.#read(missing.map(([, bytes]) => bytes));
-    missing.forEach(([name], i) => {
-      const value = values[i];
+  async #load(names: readonly Uint8Array[]): Promise<IndexNode[]> {
+    const texts = names.map(mapKey);
+    const kept = texts.map((text) => this.#kept.get(text));
+    const missing = names.filter((_, i) => kept[i] === undefined);
+    const values = missing.length === 0 ? [] : await this.#read(missing);
+    let at = 0;
+    return kept.map((node, i) => {
+      if (node !== undefined) return node;
+      const value = values[at++];
       if (value === undefined) throw damaged('lacks a node');
-      const node = IndexNode.decode(value);
-      into.set(name, node);
-      this.#keep(name, node);
+      const read = IndexNode.decode(value);
+      this.#keep(texts[i]!, read);
+      return read;
     });
   }
 
   #keep(name: string, node: IndexNode): void {
-    this.#kept.delete(name);
     if (this.#kept.size >= MAX_KEPT_NODES) this.#kept.delete(this.#kept.keys().next().value!);
     this.#kept.set(name, node);
   }
@@ -103,43 +123,38 @@ export class IndexTree {
 /** The part of a tree that was asked for. */
 export class OpenedIndexTree {
   readonly #version: number | undefined;
-  readonly #nodes: ReadonlyMap<string, IndexNode>;
+  readonly #root: OpenedNode;
   readonly #keep: (name: string, node: IndexNode) => void;
 
-  constructor(
-    version: number | undefined,
-    nodes: ReadonlyMap<string, IndexNode>,
-    keep: (name: string, node: IndexNode) => void,
-  ) {
+  constructor(version: number | undefined, root: OpenedNode, keep: (name: string, node: IndexNode) => void) {
     this.#version = version;
-    this.#nodes = nodes;
+    this.#root = root;
     this.#keep = keep;
   }
 
   /** What the tree has under a key; undefined if it does not have the key. One of those that it was opened for. */
   get(key: Uint8Array): LeafSlot | undefined {
-    let version = this.#version;
-    for (let depth = 0; version !== undefined; depth++) {
-      const slot: Slot | undefined = this.#node(nodeKey(key, depth, version)).slots[nibbleAt(key, depth)];
-      if (slot?.kind === 'leaf') return equalBytes(slot.key, key) ? slot : undefined;
-      version = slot?.version;
+    let opened = this.#root;
+    for (let depth = 0; ; depth++) {
+      const place = nibbleAt(key, depth);
+      const slot = opened.node.slot(place);
+      if (slot?.kind !== 'subtree') return slot !== undefined && equalBytes(slot.key, key) ? slot : undefined;
+      opened = openedAt(opened, place);
     }
-    return undefined;
   }
 
   /** The proof that the tree has a key, or that it does not. One of those that it was opened for. */
   prove(key: Uint8Array): PrefixProof {
     const siblings: Uint8Array[] = [];
-    let version = this.#version;
-    for (let depth = 0; version !== undefined; depth++) {
-      const way = this.#node(nodeKey(key, depth, version)).towards(nibbleAt(key, depth));
-      for (const sibling of way.siblings) siblings.push(sibling.slice());
-      if (way.end?.kind === 'leaf') {
-        return { siblings, leaf: { key: way.end.key.slice(), valueHash: way.end.valueHash.slice() } };
-      }
-      version = way.end?.version;
+    let opened = this.#root;
+    for (let depth = 0; ; depth++) {
+      const place = nibbleAt(key, depth);
+      const way = opened.node.towards(place);
+      siblings.push(...way.siblings);
+      if (way.end === undefined) return { siblings, leaf: null };
+      if (way.end.kind === 'leaf') return { siblings, leaf: { key: way.end.key, valueHash: way.end.valueHash } };
+      opened = openedAt(opened, place);
     }
-    return { siblings, leaf: null };
   }
 
   /**
@@ -151,62 +166,96 @@ export class OpenedIndexTree {
   update(version: number, changes: readonly PrefixLeaf[]): IndexUpdate {
     const leaves = changes
       .map(({ key, valueHash }): LeafSlot => ({ kind: 'leaf', key, valueHash, version }))
-      .sort((a, b) => compareBytes(a.key, b.key));
-    const written: [Uint8Array, Uint8Array][] = [];
-    const replaced: Uint8Array[] = [];
-    const write = (key: Uint8Array, depth: number, slots: readonly (Slot | undefined)[]): Uint8Array => {
-      const node = new IndexNode(slots);
-      const name = nodeKey(key, depth, version);
-      written.push([name, node.encode()]);
-      this.#keep(mapKey(name), node);
-      return node.hash();
-    };
-
-    /** The slots of a node with `group` put into it: all of its keys pass through the node. */
-    const changed = (
-      before: readonly (Slot | undefined)[],
-      depth: number,
-      group: readonly LeafSlot[],
-    ): (Slot | undefined)[] => {
-      const slots = [...before];
-      for (let start = 0; start < group.length; ) {
-        const place = nibbleAt(group[start]!.key, depth);
-        let end = start + 1;
-        while (end < group.length && nibbleAt(group[end]!.key, depth) === place) end++;
-        slots[place] = slotWith(slots[place], depth, group.slice(start, end));
-        start = end;
-      }
-      return slots;
-    };
-
-    const slotWith = (slot: Slot | undefined, depth: number, group: readonly LeafSlot[]): Slot => {
-      const key = group[0]!.key;
-      if (slot?.kind === 'subtree') {
-        const name = nodeKey(key, depth + 1, slot.version);
-        replaced.push(name);
-        const below = changed(this.#node(name).slots, depth + 1, group);
-        return { kind: 'subtree', hash: write(key, depth + 1, below), version };
-      }
-      const isNew = slot !== undefined && !group.some((leaf) => equalBytes(leaf.key, slot.key));
-      const all = isNew ? [...group, slot].sort((a, b) => compareBytes(a.key, b.key)) : group;
-      if (all.length === 1) return all[0]!;
-      return { kind: 'subtree', hash: write(key, depth + 1, changed(EMPTY_SLOTS, depth + 1, all)), version };
-    };
-
-    const old = this.#version === undefined ? undefined : nodeKey(ROOT_PATH, 0, this.#version);
-    if (old !== undefined) replaced.push(old);
-    const slots = changed(old === undefined ? EMPTY_SLOTS : this.#node(old).slots, 0, leaves);
-    return { root: write(ROOT_PATH, 0, slots), written, replaced };
-  }
-
-  #node(name: Uint8Array): IndexNode {
-    const node = this.#nodes.get(mapKey(name));
-    if (node === undefined) throw new RangeError('the tree was not opened for this key');
-    return node;
+      .sort(byKey);
+    const update = new Update(version, this.#keep);
+    const root = update.node(ROOT_PATH, 0, this.#version, this.#root, { leaves, start: 0, end: leaves.length });
+    return { root, written: update.written, replaced: update.replaced };
   }
 }
 
-const EMPTY_SLOTS: readonly undefined[] = new Array(NODE_SLOTS).fill(undefined);
+/** What one version of a tree writes. */
+class Update {
+  readonly written: [Uint8Array, Uint8Array][] = [];
+  readonly replaced: Uint8Array[] = [];
+  readonly #version: number;
+  readonly #keep: (name: string, node: IndexNode) => void;
+
+  constructor(version: number, keep: (name: string, node: IndexNode) => void) {
+    this.#version = version;
+    this.#keep = keep;
+  }
+
+  /**
+   * Writes a node anew, with leaves put below it.
+   *
+   * @param path a key below the node
+   * @param before the version that wrote the node as it was; undefined if there was none
+   * @param group all of them lead to the node
+   * @returns the hash of all that is below it
+   */
+  node(
+    path: Uint8Array,
+    depth: number,
+    before: number | undefined,
+    { node, below }: OpenedNode,
+    { leaves, start, end }: Leaves,
+  ): Uint8Array {
+    if (before !== undefined) this.replaced.push(nodeKey(path, depth, before));
+    const slots = new Map<number, Slot>();
+    for (let from = start; from < end; ) {
+      const place = nibbleAt(leaves[from]!.key, depth);
+      let to = from + 1;
+      while (to < end && nibbleAt(leaves[to]!.key, depth) === place) to++;
+      slots.set(place, this.#slot(node.slot(place), depth + 1, below.get(place), { leaves, start: from, end: to }));
+      from = to;
+    }
+    const next = node.with(slots);
+    const name = nodeKey(path, depth, this.#version);
+    this.written.push([name, next.bytes]);
+    this.#keep(mapKey(name), next);
+    return next.hash();
+  }
+
+  /** What stands at a place once leaves were put there, of which there is at least one. */
+  #slot(slot: Slot | undefined, depth: number, below: OpenedNode | undefined, group: Leaves): Slot {
+    const first = group.leaves[group.start]!;
+    if (slot?.kind === 'subtree') {
+      if (below === undefined) throw notOpened();
+      return { kind: 'subtree', hash: this.node(first.key, depth, slot.version, below, group), version: this.#version };
+    }
+    const { leaves, start, end } = slot === undefined ? group : withLeaf(group, slot);
+    if (end - start === 1) return leaves[start]!;
+    const hash = this.node(first.key, depth, undefined, NOTHING, { leaves, start, end });
+    return { kind: 'subtree', hash, version: this.#version };
+  }
+}
+
+/** Some of the leaves in a list that is in the order of their keys. */
+interface Leaves {
+  readonly leaves: readonly LeafSlot[];
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The leaves with another one among them, unless one of them has its key. */
+function withLeaf(group: Leaves, leaf: LeafSlot): Leaves {
+  const some = group.leaves.slice(group.start, group.end);
+  if (some.some(({ key }) => equalBytes(key, leaf.key))) return group;
+  const leaves = [...some, leaf].sort(byKey);
+  return { leaves, start: 0, end: leaves.length };
+}
+
+const NOTHING: OpenedNode = { node: IndexNode.EMPTY, below: new Map() };
+
+const byKey = (a: LeafSlot, b: LeafSlot): number => compareBytes(a.key, b.key);
+
+function openedAt({ below }: OpenedNode, place: number): OpenedNode {
+  const found = below.get(place);
+  if (found === undefined) throw notOpened();
+  return found;
+}
+
+const notOpened = (): RangeError => new RangeError('the tree was not opened for this key');
 
 const damaged = (what: string): CoreError =>
   new CoreError('log-corrupt', `the index ${what}: check the log with fsck, and derive its index again with reindex`);

@@ -41,15 +41,14 @@ export interface IndexExtension {
   readonly replaced: readonly Uint8Array[];
 }
 
-/** What changes about one key of the tree. */
+/** What changes about one key of the tree: a stream has new statements, or a subject new words. */
 interface Change {
   readonly key: Uint8Array;
   readonly preimage: Uint8Array;
-  /** Statements of a stream that are new, in order; of a subject none. */
-  readonly statements: { readonly index: number; readonly leafHash: Uint8Array }[];
-  /** Words about a subject that are new, by who says what kind of thing; of a stream none. */
-  readonly words: Map<string, SubjectElement>;
-  readonly isStream: boolean;
+  /** In order. */
+  readonly statements?: { readonly index: number; readonly leafHash: Uint8Array }[];
+  /** By who says what kind of thing. */
+  readonly words?: Map<string, SubjectElement>;
 }
 
 /**
@@ -90,7 +89,7 @@ export class Indexer {
     const lasting: DerivedPair[] = [];
     let at = 0;
     const leaves = changes.map((change, i): PrefixLeaf => {
-      const { key, preimage, isStream } = change;
+      const { key, preimage, statements } = change;
       let value: Uint8Array | undefined;
       if (found[i] === undefined) lasting.push([nameKey(preimage), new Uint8Array(0)]);
       else {
@@ -98,7 +97,8 @@ export class Indexer {
         if (value === undefined)
           throw new CoreError('log-corrupt', 'the index lacks a record: check the log with fsck');
       }
-      const { stored, record } = isStream ? nextStream(change, value, lasting) : nextSubject(change, value);
+      const { stored, record } =
+        statements === undefined ? nextSubject(change, value) : nextStream(key, statements, value, lasting);
       records.push([recordKey(key, version), stored]);
       return { key, valueHash: sha256(record) };
     });
@@ -122,12 +122,13 @@ export class Indexer {
       const name = mapKey(preimage);
       let change = changes.get(name);
       if (change === undefined) {
-        const isStream = indexed.kind === 'stream';
-        change = { key: sha256(preimage), preimage, statements: [], words: new Map(), isStream };
+        const key = sha256(preimage);
+        change = indexed.kind === 'stream' ? { key, preimage, statements: [] } : { key, preimage, words: new Map() };
         changes.set(name, change);
       }
-      if (indexed.kind === 'stream') change.statements.push({ index: start + i, leafHash });
-      else change.words.set(wordOf(indexed.word), { ...indexed.word, newest: leafHash });
+      // The preimage says of which kind it is.
+      if (indexed.kind === 'stream') change.statements!.push({ index: start + i, leafHash });
+      else change.words!.set(wordOf(indexed.word), { ...indexed.word, newest: leafHash });
     });
     return [...changes.values()];
   }
@@ -156,7 +157,8 @@ export function indexPairs(extension: IndexExtension, head: IndexHead): DerivedP
 const wordOf = ({ type, issuer }: Pick<SubjectElement, 'type' | 'issuer'>): string => `${type} ${issuer}`;
 
 function nextStream(
-  { key, statements }: Change,
+  key: Uint8Array,
+  statements: NonNullable<Change['statements']>,
   value: Uint8Array | undefined,
   lasting: DerivedPair[],
 ): { stored: Uint8Array; record: Uint8Array } {
@@ -177,7 +179,7 @@ function nextStream(
 
 function nextSubject({ words }: Change, value: Uint8Array | undefined): { stored: Uint8Array; record: Uint8Array } {
   const all = new Map(value === undefined ? [] : decodeSubject(value).map((element) => [wordOf(element), element]));
-  for (const [word, element] of words) all.set(word, element);
+  for (const [word, element] of words!) all.set(word, element);
   const record = [...all.values()];
   return { stored: encodeSubject(record), record: formatSubjectRecord(record) };
 }

@@ -1,3 +1,4 @@
+import type { DerivedPair } from './admission.ts';
 import { mapKey } from './map-key.ts';
 import type { Store } from './store.ts';
 
@@ -7,7 +8,7 @@ import type { Store } from './store.ts';
 export class PendingDerived {
   readonly #store: Store;
   /** Of each commit that is not durable yet, oldest first. */
-  readonly #commits: ReadonlyMap<string, Uint8Array>[] = [];
+  readonly #commits: PendingCommit[] = [];
 
   constructor(store: Store) {
     this.#store = store;
@@ -25,10 +26,8 @@ export class PendingDerived {
   }
 
   /** Takes note of what a commit under way writes. */
-  add(pairs: Iterable<readonly [key: Uint8Array, value: Uint8Array]>): void {
-    const values = new Map<string, Uint8Array>();
-    for (const [key, value] of pairs) values.set(mapKey(key), value);
-    this.#commits.push(values);
+  add(pairs: readonly DerivedPair[]): void {
+    this.#commits.push(new PendingCommit(pairs));
   }
 
   /** The oldest commit under way is durable. */
@@ -44,5 +43,20 @@ export class PendingDerived {
       if (value !== undefined) return value;
     }
     return undefined;
+  }
+}
+
+/** What one commit writes. Most are durable before anybody asks. */
+class PendingCommit {
+  readonly #pairs: readonly DerivedPair[];
+  #values: Map<string, Uint8Array> | undefined;
+
+  constructor(pairs: readonly DerivedPair[]) {
+    this.#pairs = pairs;
+  }
+
+  get(name: string): Uint8Array | undefined {
+    this.#values ??= new Map(this.#pairs.map(([key, value]) => [mapKey(key), value]));
+    return this.#values.get(name);
   }
 }

@@ -29,8 +29,9 @@ export function decodeReplaced(bytes: Uint8Array): Uint8Array[] {
   return keys;
 }
 
-// Looking for what can go costs as much as a few statements do.
+// Looking for what can go costs as much as a few statements do: so many commits later, or so many replaced keys.
 const COMMITS_BETWEEN = 32;
+const REPLACED_BETWEEN = 4096;
 
 // Most keys that one commit removes, so that none becomes long after a time in which nothing could go. A commit of the most
 // entries replaces about half as many.
@@ -40,6 +41,7 @@ const MAX_REMOVED = 20_000;
 export class ReplacedKeys {
   readonly #store: Store;
   #commits = 0;
+  #replaced = 0;
   #collected: number;
 
   /** @param collected the version up to which that was done */
@@ -52,11 +54,18 @@ export class ReplacedKeys {
    * What the next commit is to remove.
    *
    * @param oldest the oldest version that is still needed: what it and earlier ones replaced can go
+   * @param replaced how many keys the commit replaces, for later
    */
-  async collect(oldest: number): Promise<{ readonly removed: Uint8Array[]; readonly collected: number }> {
+  async collect(
+    oldest: number,
+    replaced: number,
+  ): Promise<{ readonly removed: Uint8Array[]; readonly collected: number }> {
     const removed: Uint8Array[] = [];
-    if (++this.#commits >= COMMITS_BETWEEN) {
+    this.#commits++;
+    this.#replaced += replaced;
+    if (this.#commits >= COMMITS_BETWEEN || this.#replaced >= REPLACED_BETWEEN) {
       this.#commits = 0;
+      this.#replaced = 0;
       for await (const [key, value] of this.#store.derived(REPLACED_PREFIX)) {
         const version = versionOf(key);
         if (version > oldest) break;

@@ -42,7 +42,7 @@ async function about(context: Context, reference: string, options: IndexOptions)
     const what =
       record === null
         ? `no review and no withdrawal of ${reference}`
-        : `all ${count(entries.length, 'review or withdrawal', 'reviews and withdrawals')} of ${reference}`;
+        : `${count(entries.length, 'review or withdrawal', 'reviews and withdrawals')} of ${reference} and no others`;
     await deliverIndexProof(
       context,
       { log, checkpoint, index, proof: { type: 'subject', ...claim, entries }, what: `${what}, by the index` },

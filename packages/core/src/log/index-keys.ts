@@ -44,10 +44,7 @@ export function nodeKey(key: Uint8Array, depth: number, version: number): Uint8A
 
 /** The record of a key of the tree, and what it takes to go on with it. */
 export function recordKey(key: Uint8Array, version: number): Uint8Array {
-  const bytes = derivedKey(RECORD, PREFIX_KEY_SIZE + VERSION_SIZE);
-  bytes.set(key, KEY_HEADER);
-  bytes.set(encodeIndex(version), KEY_HEADER + PREFIX_KEY_SIZE);
-  return bytes;
+  return numberedKey(RECORD, key, version);
 }
 
 /** Whether a key of the index is one of {@link nodeKey} or {@link recordKey}. */
@@ -57,9 +54,13 @@ export function isVersioned(key: Uint8Array): boolean {
 
 /** A statement of a stream, by its position. */
 export function historyKey(key: Uint8Array, position: number): Uint8Array {
-  const bytes = derivedKey(HISTORY, PREFIX_KEY_SIZE + VERSION_SIZE);
+  return numberedKey(HISTORY, key, position);
+}
+
+function numberedKey(kind: number, key: Uint8Array, number: number): Uint8Array {
+  const bytes = derivedKey(kind, PREFIX_KEY_SIZE + VERSION_SIZE);
   bytes.set(key, KEY_HEADER);
-  bytes.set(encodeIndex(position), KEY_HEADER + PREFIX_KEY_SIZE);
+  bytes.set(encodeIndex(number), KEY_HEADER + PREFIX_KEY_SIZE);
   return bytes;
 }
 

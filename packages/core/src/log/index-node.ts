@@ -19,7 +19,7 @@ export interface LeafSlot {
 }
 
 /** A subtree with several keys: a node of its own. */
-export interface SubtreeSlot {
+interface SubtreeSlot {
   readonly kind: 'subtree';
   readonly hash: Uint8Array;
   /** The version that wrote the node. */

@@ -50,7 +50,7 @@ export async function openIndex(
 }
 
 /** The index entry that a log ends with. @throws CoreError `log-corrupt` if it ends with another one */
-export async function lastIndexEntry(entries: StoredEntries): Promise<IndexEntry> {
+async function lastIndexEntry(entries: StoredEntries): Promise<IndexEntry> {
   const size = entries.size - 1;
   const last = indexEntryOf(await entries.entry(size));
   if (last === undefined || last.size !== size) {

@@ -16,7 +16,7 @@ export function encodeReplaced(keys: readonly Uint8Array[]): Uint8Array {
 }
 
 /** @throws CoreError `log-corrupt` */
-export function decodeReplaced(bytes: Uint8Array): Uint8Array[] {
+function decodeReplaced(bytes: Uint8Array): Uint8Array[] {
   const keys: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = at + 1 + bytes[at]!;

@@ -1,57 +1,29 @@
-import { FaultStore, MemoryDisk, MemoryStore } from '@vitrine/testkit';
+import type { MemoryDisk } from '@vitrine/testkit';
 import type { Admission } from '../../src/log/admission.ts';
-import { type CreateOptions, Log, type OpenOptions } from '../../src/log/log.ts';
-import type { IndexMapping } from '../../src/log-index/index-mapping.ts';
+import type { CreateOptions, Log, OpenOptions } from '../../src/log/log.ts';
 import type { StreamName } from '../../src/log-index/stream.ts';
-import { type MemoryLog, OPTIONS, SIGNER, utf8 } from './fixtures.ts';
+import { MAPPING, statement as statementOf } from '../log-index/support.ts';
+import { createLog, type MemoryLog, OPTIONS, openLog } from './fixtures.ts';
+
+export { MAPPING, STREAM, word } from '../log-index/support.ts';
 
 /** Takes everything. */
 export const ADMIT_ALL: Admission = { admit: async () => [] };
 
-/**
- * Entries are lines: `stream <type> <issuer> <stream> <n>`, or `review` or `withdrawal <issuer> <subject in hex> <n>`.
- * Whatever else is nothing to the index.
- */
-export const MAPPING: IndexMapping = (entry) => {
-  const [kind, ...words] = new TextDecoder().decode(entry).split(' ');
-  if (kind === 'stream') {
-    const [type, issuer, stream] = words as [string, string, string];
-    return { kind, stream: { type, issuer, stream } };
-  }
-  if (kind !== 'review' && kind !== 'withdrawal') return undefined;
-  const [issuer, subject] = words as [string, string];
-  return { kind: 'subject', subject: new Uint8Array(Buffer.from(subject, 'hex')), word: { issuer, type: kind } };
-};
+export const statement = (stream: StreamName, n: number): Uint8Array => statementOf(n, stream);
 
-export const statement = ({ type, issuer, stream }: StreamName, n: number): Uint8Array =>
-  utf8(`stream ${type} ${issuer} ${stream} ${n}`);
+const RULES = { admission: ADMIT_ALL, mapping: MAPPING };
 
-export const word = (type: 'review' | 'withdrawal', issuer: string, subject: Uint8Array, n = 0): Uint8Array =>
-  utf8(`${type} ${issuer} ${Buffer.from(subject).toString('hex')} ${n}`);
-
-export const STREAM: StreamName = { type: 'build', issuer: 'acme.example', stream: 'tool/stable' };
-
-export const INDEXED: CreateOptions = { ...OPTIONS, kind: 'statements', admission: ADMIT_ALL, mapping: MAPPING };
-const OPEN: OpenOptions = { signer: SIGNER, admission: ADMIT_ALL, mapping: MAPPING };
+export const INDEXED: CreateOptions = { ...OPTIONS, kind: 'statements', ...RULES };
 
 /** A log with an index, in memory. */
-export async function createIndexed(options: Partial<CreateOptions> = {}): Promise<MemoryLog> {
-  const disk = new MemoryDisk();
-  let store!: FaultStore;
-  const log = await Log.create(
-    async (description) => {
-      store = new FaultStore(await MemoryStore.create(disk, description));
-      return store;
-    },
-    { ...INDEXED, ...options },
-  );
-  return { disk, store, log };
+export function createIndexed(options: Partial<CreateOptions> = {}): Promise<MemoryLog> {
+  return createLog({ ...INDEXED, ...options });
 }
 
 /** What another process finds after this one is gone. */
-export async function openIndexed(disk: MemoryDisk, options: OpenOptions = {}): Promise<MemoryLog> {
-  const store = new FaultStore(await MemoryStore.open(disk));
-  return { disk, store, log: await Log.open(store, { ...OPEN, ...options }) };
+export function openIndexed(disk: MemoryDisk, options: OpenOptions = {}): Promise<MemoryLog> {
+  return openLog(disk, undefined, { ...RULES, ...options });
 }
 
 /** Appends entries in one commit. */

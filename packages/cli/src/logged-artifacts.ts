@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { equalBytes } from '@vitrine/core';
-import { type Artifact, compareText, type ReleasedFiles } from '@vitrine/signer';
+import { compareText, equalBytes } from '@vitrine/core';
+import type { Artifact, ReleasedFiles } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import type { DatabaseFiles } from './database-files.ts';
 import { CliError } from './errors.ts';

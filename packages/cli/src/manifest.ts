@@ -1,5 +1,5 @@
-import { CoreError, parseDecimal } from '@vitrine/core';
-import { type Artifact, compareText } from '@vitrine/signer';
+import { CoreError, compareText, parseDecimal } from '@vitrine/core';
+import type { Artifact } from '@vitrine/signer';
 import { CliError } from './errors.ts';
 import { hex } from './hex.ts';
 import { decodeUtf8 } from './text.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { type Artifact, compareText, type ReleasedFiles } from '@vitrine/signer';
+import { compareText } from '@vitrine/core';
+import type { Artifact, ReleasedFiles } from '@vitrine/signer';
 import { CliError } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { inputFile } from './hashed-file.ts';

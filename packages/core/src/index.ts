@@ -3,6 +3,7 @@ export { ed25519Verify as verifyEd25519 } from '#ed25519';
 export { sha256 } from '#sha256';
 export { formatBase64, parseBase64 } from './bytes/base64.ts';
 export { compareBytes } from './bytes/compare.ts';
+export { compareText } from './bytes/compare-text.ts';
 export { parseDecimal } from './bytes/decimal.ts';
 export { equalBytes } from './bytes/equal.ts';
 export { type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor/cbor.ts';
@@ -51,7 +52,7 @@ export { ed25519Signer } from './note/ed25519.ts';
 export { formatPolicy } from './note/format-policy.ts';
 export { isKeyName, KEY_NAME_RULE } from './note/key-name.ts';
 export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './note/key-type.ts';
-export { displayOctets } from './note/octets.ts';
+export { bytesOf as bytesOfOctets, displayOctets } from './note/octets.ts';
 export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
 export type { OpenedNote, VerifiedSignatures } from './note/open-note.ts';
 export { parsePolicy } from './note/parse-policy.ts';
@@ -63,7 +64,9 @@ export {
   type PolicyLog,
   type PolicyWitness,
 } from './note/policy.ts';
+export { type PolicyLine, policyLines } from './note/policy-line.ts';
 export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
+export { describeQuorum, quorumSatisfied } from './note/quorum.ts';
 export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
 export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
 export {

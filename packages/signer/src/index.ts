@@ -2,7 +2,6 @@ export { admittedKeys, type KeyList } from './admission/key-list.ts';
 export { signingRole } from './admission/signing-role.ts';
 export { newestDatabase, newestWithdrawal, statementAdmission } from './admission/statement-admission.ts';
 export type { LoggedStatement } from './admission/statement-reader.ts';
-export { compareText } from './compare-text.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';
 export { COMMITMENT_KEY_SIZE, commitTo, verifyDocument } from './proof/document-commitment.ts';
 export {

@@ -1,4 +1,5 @@
-import { type Artifact, type Attachment, type BuildPayload, compareText, type Payload } from '@vitrine/signer';
+import { compareText } from '@vitrine/core';
+import type { Artifact, Attachment, BuildPayload, Payload } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';

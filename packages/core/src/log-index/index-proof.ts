@@ -1,19 +1,23 @@
-import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../cbor/cbor.ts';
-import { CoreError } from '../error.ts';
+import { type CborMap, type CborValue, encodeCbor } from '../cbor/cbor.ts';
+import { ProofError } from '../error.ts';
 import { MAX_EXTRA_SIZE } from '../note/tlog-proof.ts';
 import type { PrefixProof } from '../prefix/prefix-proof.ts';
-import { prefixProofFromCbor, prefixProofToCbor } from '../prefix/prefix-proof-cbor.ts';
+import { prefixProofCodec } from '../prefix/prefix-proof-codec.ts';
+import { type Codec, nullable } from '../schema/codec.ts';
+import { list } from '../schema/list.ts';
+import type { Place } from '../schema/place.ts';
+import { optional, record } from '../schema/record.ts';
+import { hash, octetsUpTo, oneOf, unsigned } from '../schema/scalars.ts';
+import { tuple } from '../schema/tuple.ts';
+import { MAX_ENTRY_SIZE } from '../tree/hash.ts';
+import { MAX_PROOF_LENGTH } from '../tree/proof.ts';
 import type { StreamsClaim } from './index-claim.ts';
-import { arrayOf, bytesOf, hashOf, malformed, textOf, unsignedOf } from './record.ts';
-import {
-  type StreamName,
-  type StreamRecord,
-  streamNameFromCbor,
-  streamNameToCbor,
-  streamRecordFromCbor,
-  streamRecordToCbor,
-} from './stream.ts';
-import { type SubjectRecord, subjectRecordFromCbor, subjectRecordToCbor } from './subject.ts';
+import { placeOf } from './place.ts';
+import { type StreamName, type StreamRecord, streamNameCodec, streamRecordCodec } from './stream.ts';
+import { type SubjectRecord, subjectRecordCodec } from './subject.ts';
+
+// More than the values that CBOR can have here.
+const MAX_ITEMS = 65_536;
 
 /** What the index says of a stream: its newest statement, or all from one on, or that it has none. */
 export interface StreamProof {
@@ -55,145 +59,99 @@ export type IndexProof = StreamProof | SubjectProof | StreamsProof;
 
 const VERSION = 1;
 
+const place: Place = placeOf('index proof');
+
+type Versioned<P extends IndexProof> = Omit<P, 'indexRoot'> & { readonly v: typeof VERSION; readonly root: Uint8Array };
+
+const v = oneOf(VERSION);
+const entries = list(octetsUpTo(MAX_ENTRY_SIZE), { max: MAX_ITEMS });
+const history = tuple<NonNullable<StreamProof['history']>>({
+  from: unsigned(),
+  before: list(hash, { max: MAX_PROOF_LENGTH }),
+});
+
+const CODECS = {
+  stream: record<Versioned<StreamProof>>({
+    v,
+    type: oneOf('stream'),
+    root: hash,
+    stream: streamNameCodec,
+    record: nullable(streamRecordCodec),
+    proof: prefixProofCodec,
+    history: optional(history),
+    entries,
+  }),
+  subject: record<Versioned<SubjectProof>>({
+    v,
+    type: oneOf('subject'),
+    root: hash,
+    subject: hash,
+    record: nullable(subjectRecordCodec),
+    proof: prefixProofCodec,
+    entries,
+  }),
+  streams: record<Versioned<StreamsProof>>({
+    v,
+    type: oneOf('streams'),
+    root: hash,
+    streams: list(tuple({ stream: streamNameCodec, record: streamRecordCodec }), { max: MAX_ITEMS }),
+    subjects: list(tuple({ subject: hash, valueHash: hash }), { max: MAX_ITEMS }),
+  }),
+} as const;
+
+const codecOf = (type: unknown): Codec<Versioned<IndexProof>> => {
+  if (typeof type === 'string' && Object.hasOwn(CODECS, type)) {
+    return CODECS[type as IndexProof['type']] as Codec<Versioned<IndexProof>>;
+  }
+  throw place.in('type').refuse('is not "stream", "subject" or "streams"');
+};
+
 /**
  * Writes a proof, in deterministic CBOR: docs/index.md.
  *
  * @throws ProofError `proof-malformed` for what {@link parseIndexProof} would refuse, and for one that is too large
  */
-export function formatIndexProof(proof: IndexProof): Uint8Array {
-  const bytes = encodeCbor(
-    new Map<string, CborValue>([['v', VERSION], ['type', proof.type], ['root', proof.indexRoot], ...fieldsOf(proof)]),
-  );
-  parseIndexProof(bytes);
+export function formatIndexProof({ indexRoot, ...proof }: IndexProof): Uint8Array {
+  const codec = codecOf(proof.type);
+  const bytes = encodeCbor(codec.write({ v: VERSION, root: indexRoot, ...proof } as Versioned<IndexProof>, place));
+  checkSize(bytes);
   return bytes;
-}
-
-function fieldsOf(proof: IndexProof): [string, CborValue][] {
-  switch (proof.type) {
-    case 'stream': {
-      const { history } = proof;
-      return [
-        ['stream', streamNameToCbor(proof.stream)],
-        ['record', proof.record && streamRecordToCbor(proof.record)],
-        ['proof', prefixProofToCbor(proof.proof)],
-        ...(history === undefined ? [] : ([['history', [history.from, [...history.before]]]] as [string, CborValue][])),
-        ['entries', [...proof.entries]],
-      ];
-    }
-    case 'subject':
-      return [
-        ['subject', proof.subject],
-        ['record', proof.record && subjectRecordToCbor(proof.record)],
-        ['proof', prefixProofToCbor(proof.proof)],
-        ['entries', [...proof.entries]],
-      ];
-    case 'streams':
-      return [
-        ['streams', proof.streams.map(({ stream, record }) => [streamNameToCbor(stream), streamRecordToCbor(record)])],
-        ['subjects', proof.subjects.map(({ subject, valueHash }) => [subject, valueHash])],
-      ];
-  }
 }
 
 /**
  * Reads what {@link formatIndexProof} writes. Nothing is verified, and the entries are not looked at.
  *
- * @throws ProofError `proof-malformed`, also for a later version; `proof-length`
+ * @throws ProofError `proof-malformed`, also for a later version
  */
 export function parseIndexProof(bytes: Uint8Array): IndexProof {
-  const map = decoded(bytes);
-  const version = unsignedOf(map.get('v'), 1, 'the version of an index proof');
-  if (version !== VERSION) {
-    throw malformed(`this program knows index proofs of version ${VERSION}, found ${version}: use a newer one`);
-  }
-  const indexRoot = hashOf(map.get('root'), 'the root of the index');
-  const type = map.get('type');
-  switch (type) {
-    case 'stream': {
-      const [from, before] = map.has('history') ? arrayOf(map.get('history'), 2, 'a history') : [];
-      checkFields(map, ['stream', 'record', 'proof', 'entries', 'history']);
-      return {
-        type,
-        indexRoot,
-        stream: streamNameFromCbor(map.get('stream')),
-        record: map.get('record') === null ? null : streamRecordFromCbor(map.get('record')),
-        proof: prefixProofFromCbor(map.get('proof') ?? null),
-        ...(from !== undefined && {
-          history: {
-            from: unsignedOf(from, 0, 'the position that a history begins at'),
-            before: arrayOf(before, undefined, 'the hashes of a history').map((hash) =>
-              hashOf(hash, 'a hash of a history'),
-            ),
-          },
-        }),
-        entries: entriesOf(map),
-      };
-    }
-    case 'subject':
-      checkFields(map, ['subject', 'record', 'proof', 'entries']);
-      return {
-        type,
-        indexRoot,
-        subject: hashOf(map.get('subject'), 'a subject'),
-        record: map.get('record') === null ? null : subjectRecordFromCbor(map.get('record')),
-        proof: prefixProofFromCbor(map.get('proof') ?? null),
-        entries: entriesOf(map),
-      };
-    case 'streams':
-      checkFields(map, ['streams', 'subjects']);
-      return {
-        type,
-        indexRoot,
-        streams: arrayOf(map.get('streams'), undefined, 'the streams').map((value) => {
-          const [stream, record] = arrayOf(value, 2, 'a stream');
-          return { stream: streamNameFromCbor(stream), record: streamRecordFromCbor(record) };
-        }),
-        subjects: arrayOf(map.get('subjects'), undefined, 'the subjects').map((value) => {
-          const [subject, valueHash] = arrayOf(value, 2, 'a subject');
-          return { subject: hashOf(subject, 'a subject'), valueHash: hashOf(valueHash, 'the hash of a record') };
-        }),
-      };
-    default:
-      throw malformed('the type of an index proof is "stream", "subject" or "streams"');
-  }
+  checkSize(bytes);
+  const cbor = place.decode(bytes);
+  if (!(cbor instanceof Map)) throw place.refuse('is not a map');
+  const map: CborMap = cbor;
+  // Before the rest, which may be other in a later version.
+  const version = unsigned(1).read(map.get('v') ?? null, place.in('v'));
+  if (version !== VERSION)
+    throw place.refuse(`has version ${version}, and this program knows ${VERSION}: use a newer one`);
+  const { v: _, root, ...proof } = codecOf(map.get('type')).read(map, place);
+  return { ...proof, indexRoot: root } as IndexProof;
 }
 
 /** Whether the extra data of a tlog-proof is an index proof, of whatever version, rather than something else. */
 export function isIndexProof(extra: Uint8Array): boolean {
+  let cbor: CborValue;
   try {
-    const map = decoded(extra);
-    return (
-      typeof map.get('v') === 'number' && typeof map.get('type') === 'string' && map.get('root') instanceof Uint8Array
-    );
+    checkSize(extra);
+    cbor = place.decode(extra);
   } catch (error) {
-    if (error instanceof CoreError) return false;
+    if (error instanceof ProofError) return false;
     throw error;
   }
+  if (!(cbor instanceof Map)) return false;
+  return (
+    typeof cbor.get('v') === 'number' && typeof cbor.get('type') === 'string' && cbor.get('root') instanceof Uint8Array
+  );
 }
 
-function decoded(bytes: Uint8Array): CborMap {
-  if (bytes.length > MAX_EXTRA_SIZE) {
-    throw malformed(`an index proof has at most ${MAX_EXTRA_SIZE} bytes, found ${bytes.length}`);
-  }
-  let value: CborValue;
-  try {
-    value = decodeCbor(bytes, 'an index proof');
-  } catch (cause) {
-    if (cause instanceof CoreError) throw malformed(cause.message, cause);
-    throw cause;
-  }
-  if (!(value instanceof Map)) throw malformed('an index proof must be a map');
-  return value;
-}
-
-function checkFields(map: CborMap, names: readonly string[]): void {
-  for (const key of map.keys()) {
-    if (key === 'v' || key === 'type' || key === 'root') continue;
-    if (!names.includes(key as string))
-      throw malformed(`an index proof of this type has no field ${textOf(`${key}`, 'a field')}`);
-  }
-}
-
-function entriesOf(map: CborMap): Uint8Array[] {
-  return arrayOf(map.get('entries'), undefined, 'the entries').map((entry) => bytesOf(entry, 'an entry'));
+function checkSize(bytes: Uint8Array): void {
+  if (bytes.length > MAX_EXTRA_SIZE) throw place.refuse(`has at most ${MAX_EXTRA_SIZE} bytes, found ${bytes.length}`);
 }

@@ -1,6 +1,9 @@
 import { sha256 } from '#sha256';
-import { type CborValue, encodeCbor } from '../cbor/cbor.ts';
-import { arrayOf, hashOf, textOf, unsignedOf } from './record.ts';
+import { encodeCbor } from '../cbor/cbor.ts';
+import type { Codec } from '../schema/codec.ts';
+import { anyText, hash, unsigned } from '../schema/scalars.ts';
+import { tuple } from '../schema/tuple.ts';
+import { placeOf } from './place.ts';
 
 /** What makes a stream: the statements of one type and issuer with one subject line. */
 export interface StreamName {
@@ -32,37 +35,21 @@ export function streamKey(stream: StreamName): Uint8Array {
   return sha256(streamPreimage(stream));
 }
 
-/** A stream's record as the index has it: `[count, last leaf hash, root]`. */
+/** A stream's name as `[type, issuer, stream]`. */
+export const streamNameCodec: Codec<StreamName> = tuple<StreamName>({
+  type: anyText,
+  issuer: anyText,
+  stream: anyText,
+});
+
+/** A stream's record as `[count, last leaf hash, root]`. */
+export const streamRecordCodec: Codec<StreamRecord> = tuple<StreamRecord>({
+  count: unsigned(1),
+  last: hash,
+  root: hash,
+});
+
+/** A stream's record as the index has it. @throws ProofError `proof-malformed` for what is none */
 export function formatStreamRecord(record: StreamRecord): Uint8Array {
-  return encodeCbor(streamRecordToCbor(record));
-}
-
-/** A record as a value in CBOR. */
-export function streamRecordToCbor({ count, last, root }: StreamRecord): CborValue {
-  return [count, last, root];
-}
-
-/** What {@link streamRecordToCbor} made a value of. @throws ProofError `proof-malformed` */
-export function streamRecordFromCbor(value: CborValue | undefined): StreamRecord {
-  const [count, last, root] = arrayOf(value, 3, "a stream's record");
-  return {
-    count: unsignedOf(count, 1, "the count of a stream's record"),
-    last: hashOf(last, "the newest leaf hash of a stream's record"),
-    root: hashOf(root, "the root of a stream's record"),
-  };
-}
-
-/** A stream's name as a value in CBOR: `[type, issuer, stream]`. */
-export function streamNameToCbor({ type, issuer, stream }: StreamName): CborValue {
-  return [type, issuer, stream];
-}
-
-/** What {@link streamNameToCbor} made a value of. @throws ProofError `proof-malformed` */
-export function streamNameFromCbor(value: CborValue | undefined): StreamName {
-  const [type, issuer, stream] = arrayOf(value, 3, "a stream's name");
-  return {
-    type: textOf(type, 'the type of a stream'),
-    issuer: textOf(issuer, 'the issuer of a stream'),
-    stream: textOf(stream, 'the name of a stream'),
-  };
+  return encodeCbor(streamRecordCodec.write(record, placeOf("a stream's record")));
 }

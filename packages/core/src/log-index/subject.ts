@@ -1,7 +1,15 @@
 import { sha256 } from '#sha256';
 import { compareBytes } from '../bytes/compare.ts';
-import { type CborValue, encodeCbor } from '../cbor/cbor.ts';
-import { arrayOf, hashOf, malformed, textOf } from './record.ts';
+import { encodeCbor } from '../cbor/cbor.ts';
+import type { Codec } from '../schema/codec.ts';
+import { list } from '../schema/list.ts';
+import type { Place } from '../schema/place.ts';
+import { anyText, hash, oneOf } from '../schema/scalars.ts';
+import { tuple } from '../schema/tuple.ts';
+import { placeOf } from './place.ts';
+
+// As many as a value in CBOR can have here, each with its array and its three parts.
+const MAX_ELEMENTS = 16_383;
 
 /** Who says what kind of thing about a leaf. Of each, only the newest word counts. */
 export interface SubjectWord {
@@ -29,46 +37,49 @@ export function subjectKey(subject: Uint8Array): Uint8Array {
   return sha256(subjectPreimage(subject));
 }
 
-/** A subject's record as the index has it: an array of `[issuer, type, newest leaf hash]`. */
-export function formatSubjectRecord(record: SubjectRecord): Uint8Array {
-  return encodeCbor(subjectRecordToCbor(record));
-}
+const element: Codec<SubjectElement> = tuple<SubjectElement>({
+  issuer: anyText,
+  type: oneOf('review', 'withdrawal'),
+  newest: hash,
+});
 
-/** A record as a value in CBOR, its elements in the order that they have in the index. */
-export function subjectRecordToCbor(record: SubjectRecord): CborValue {
-  return record
-    .map(({ issuer, type, newest }) => [issuer, type, newest])
-    .map((element) => ({ element, encoded: encodeCbor(element) }))
-    .sort((a, b) => compareBytes(a.encoded, b.encoded))
-    .map(({ element }) => element);
-}
+/** A subject's record as an array of `[issuer, type, newest leaf hash]`. It is written in its order, whatever it comes in. */
+export const subjectRecordCodec: Codec<SubjectRecord> = {
+  read: (cbor, place) => {
+    const record = list(element, { min: 1, max: MAX_ELEMENTS }).read(cbor, place);
+    checkOrder(record, place);
+    return record;
+  },
+  write: (record, place) => {
+    const sorted = record
+      .map((one) => ({ one, encoded: encodeCbor(element.write(one, place)) }))
+      .sort((a, b) => compareBytes(a.encoded, b.encoded))
+      .map(({ one }) => one);
+    checkOrder(sorted, place);
+    return list(element, { min: 1, max: MAX_ELEMENTS }).write(sorted, place);
+  },
+};
 
-/**
- * What {@link subjectRecordToCbor} made a value of.
- *
- * @throws ProofError `proof-malformed` also for elements out of order, and for an issuer and type that are there twice
- */
-export function subjectRecordFromCbor(value: CborValue | undefined): SubjectRecord {
-  const elements = arrayOf(value, undefined, "a subject's record");
-  if (elements.length === 0) throw malformed("a subject's record has at least one element");
+function checkOrder(record: SubjectRecord, place: Place): void {
   const words = new Set<string>();
   let before: Uint8Array | undefined;
-  return elements.map((element) => {
-    const parts = arrayOf(element, 3, "an element of a subject's record");
-    const issuer = textOf(parts[0], "an issuer in a subject's record");
-    const type = parts[1];
-    const newest = hashOf(parts[2], "a leaf hash in a subject's record");
-    if (type !== 'review' && type !== 'withdrawal') {
-      throw malformed('an element of a subject\'s record has the type "review" or "withdrawal"');
-    }
-    const encoded = encodeCbor([issuer, type, newest]);
-    if (before !== undefined && compareBytes(before, encoded) >= 0) {
-      throw malformed("the elements of a subject's record are not in order");
-    }
+  for (const [i, one] of record.entries()) {
+    const encoded = encodeCbor(element.write(one, place));
+    if (before !== undefined && compareBytes(before, encoded) >= 0) throw place.in(`${i}`).refuse('is out of order');
     before = encoded;
-    const word = `${type} ${issuer}`;
-    if (words.has(word)) throw malformed("an issuer and type stand twice in a subject's record");
+    const word = `${one.type} ${one.issuer}`;
+    if (words.has(word)) throw place.in(`${i}`).refuse('has the issuer and type of another');
     words.add(word);
-    return { issuer, type, newest };
-  });
+  }
+}
+
+/** A subject's record as the index has it. @throws ProofError `proof-malformed` for what is none */
+export function formatSubjectRecord(record: SubjectRecord): Uint8Array {
+  return encodeCbor(subjectRecordCodec.write(record, placeOf("a subject's record")));
+}
+
+/** Reads what {@link formatSubjectRecord} writes. @throws ProofError `proof-malformed` */
+export function parseSubjectRecord(bytes: Uint8Array): SubjectRecord {
+  const place = placeOf("a subject's record");
+  return subjectRecordCodec.read(place.decode(bytes), place);
 }

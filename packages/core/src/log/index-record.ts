@@ -1,7 +1,6 @@
-import { decodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
 import type { StreamRecord } from '../log-index/stream.ts';
-import { formatSubjectRecord, type SubjectRecord, subjectRecordFromCbor } from '../log-index/subject.ts';
+import { formatSubjectRecord, parseSubjectRecord, type SubjectRecord } from '../log-index/subject.ts';
 import type { CompactRange, NewHashes } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { coveringNodes } from '../tree/interval.ts';
@@ -48,7 +47,7 @@ export function encodeSubject(record: SubjectRecord): Uint8Array {
 /** @throws CoreError `log-corrupt` */
 export function decodeSubject(value: Uint8Array): SubjectRecord {
   try {
-    return subjectRecordFromCbor(decodeCbor(value, "a subject's record"));
+    return parseSubjectRecord(value);
   } catch (cause) {
     if (cause instanceof CoreError) throw damaged(cause);
     throw cause;

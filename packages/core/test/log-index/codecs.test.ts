@@ -3,8 +3,9 @@ import { type CborValue, decodeCbor, encodeCbor } from '../../src/cbor/cbor.ts';
 import { ProofError } from '../../src/error.ts';
 import { formatIndexEntry, indexEntryOf } from '../../src/log-index/index-entry.ts';
 import { formatIndexProof, type IndexProof, isIndexProof, parseIndexProof } from '../../src/log-index/index-proof.ts';
-import { streamRecordFromCbor } from '../../src/log-index/stream.ts';
-import { formatSubjectRecord, subjectRecordFromCbor } from '../../src/log-index/subject.ts';
+import { placeOf } from '../../src/log-index/place.ts';
+import { streamRecordCodec } from '../../src/log-index/stream.ts';
+import { formatSubjectRecord, parseSubjectRecord, subjectRecordCodec } from '../../src/log-index/subject.ts';
 import { leafHash } from '../../src/tree/hash.ts';
 import { IndexedTree, STREAM, statement, utf8, word } from './support.ts';
 
@@ -71,7 +72,7 @@ describe('a record', () => {
     ['with a short hash', [1, ROOT.slice(1), ROOT]],
     ['with a short root', [1, ROOT, ROOT.slice(1)]],
   ])('of a stream %s is refused', (_, value) => {
-    expect(() => streamRecordFromCbor(value)).toThrow(ProofError);
+    expect(() => streamRecordCodec.read(value, placeOf('it'))).toThrow(ProofError);
   });
 
   test.each<[string, CborValue]>([
@@ -104,7 +105,7 @@ describe('a record', () => {
       ],
     ],
   ])('of a subject %s is refused', (_, value) => {
-    expect(() => subjectRecordFromCbor(value)).toThrow(ProofError);
+    expect(() => subjectRecordCodec.read(value, placeOf('it'))).toThrow(ProofError);
   });
 
   test('of a subject is sorted by its encoding, in which a longer issuer comes after a shorter one', () => {
@@ -113,7 +114,7 @@ describe('a record', () => {
       { issuer: 'aaaa', type: 'review', newest: ROOT },
       { issuer: 'zz', type: 'review', newest: ROOT },
     ]);
-    const read = subjectRecordFromCbor(decodeCbor(record, 'a record'));
+    const read = parseSubjectRecord(record);
     expect(read.map(({ issuer, type }) => [issuer, type])).toEqual([
       ['zz', 'review'],
       ['aaaa', 'review'],
@@ -163,21 +164,21 @@ describe('an index proof', () => {
 
   test.each<[string, Uint8Array, string]>([
     ['of a later version', changed(stream, { v: 2 }), 'version'],
-    ['of no version', changed(stream, { v: undefined }), 'version'],
+    ['of no version', changed(stream, { v: undefined }), 'index proof.v is not'],
     ['of an unknown type', changed(stream, { type: 'other' }), 'type'],
     ['without a root', changed(stream, { root: undefined }), 'root'],
     ['with a field more', changed(stream, { x: 1 }), 'no field'],
     ["with another type's field", changed(subject, { history: [0, []] }), 'no field'],
-    ['of a stream without a name', changed(stream, { stream: undefined }), 'name'],
-    ['of a stream with a name that is too short', changed(stream, { stream: ['a', 'b'] }), 'name'],
+    ['of a stream without a name', changed(stream, { stream: undefined }), 'stream is missing'],
+    ['of a stream with a name that is too short', changed(stream, { stream: ['a', 'b'] }), 'stream is not an array of 3'],
     ['of a stream with bytes in its name', changed(stream, { stream: ['a', 'b', ROOT] }), 'text'],
-    ['of a stream without a record', changed(stream, { record: undefined }), 'record'],
-    ['without a proof', changed(stream, { proof: undefined }), 'a proof'],
-    ['without entries', changed(stream, { entries: undefined }), 'entries'],
-    ['with an entry that is text', changed(stream, { entries: ['x'] }), 'entry'],
-    ['with a history that is too short', changed(history, { history: [1] }), 'history'],
-    ['with a history from a negative position', changed(history, { history: [-1, []] }), 'position'],
-    ['with a history of short hashes', changed(history, { history: [1, [ROOT.slice(1)]] }), 'hash of a history'],
+    ['of a stream without a record', changed(stream, { record: undefined }), 'record is missing'],
+    ['without a proof', changed(stream, { proof: undefined }), 'proof is missing'],
+    ['without entries', changed(stream, { entries: undefined }), 'entries is missing'],
+    ['with an entry that is text', changed(stream, { entries: ['x'] }), 'entries.0 is not'],
+    ['with a history that is too short', changed(history, { history: [1] }), 'history is not an array of 2'],
+    ['with a history from a negative position', changed(history, { history: [-1, []] }), 'history.from is not'],
+    ['with a history of short hashes', changed(history, { history: [1, [ROOT.slice(1)]] }), 'history.before.0 is 32 bytes'],
     ['of a subject that is no hash', changed(subject, { subject: ROOT.slice(1) }), 'subject'],
     ['of streams that are no array', changed(streams, { streams: 1 }), 'streams'],
     ['of subjects without hashes', changed(streams, { subjects: [[ROOT]] }), 'subject'],

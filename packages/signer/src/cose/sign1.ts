@@ -1,5 +1,6 @@
 import { type CborValue, encodeCbor } from '@vitrine/core';
-import { Place } from '../schema/place.ts';
+import type { Place } from '@vitrine/core/schema';
+import { placeOf } from '../place.ts';
 
 /** What is signed. */
 export interface ToSign {
@@ -29,7 +30,7 @@ const CONTEXT = 'Signature1';
 
 const EMPTY: Uint8Array = new Uint8Array();
 
-const place: Place = new Place('statement-malformed', 'COSE_Sign1 structure');
+const place: Place = placeOf('statement-malformed', 'COSE_Sign1 structure');
 
 /**
  * The bytes that the signature of a COSE_Sign1 structure covers: `["Signature1", protected header, external data,

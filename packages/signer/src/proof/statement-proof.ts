@@ -5,16 +5,22 @@ import {
   MAX_ENTRY_SIZE,
   MAX_PROOF_LENGTH,
   type PrefixProof,
-  ProofError,
-  prefixProofFromCbor,
-  prefixProofToCbor,
 } from '@vitrine/core';
+import {
+  boolean,
+  type Codec,
+  hash,
+  list,
+  octets,
+  octetsUpTo,
+  oneOf,
+  type Place,
+  prefixProofCodec,
+  record,
+  unsigned,
+} from '@vitrine/core/schema';
 import { SignerError } from '../error.ts';
-import type { Codec } from '../schema/codec.ts';
-import { list } from '../schema/list.ts';
-import { Place } from '../schema/place.ts';
-import { record } from '../schema/record.ts';
-import { boolean, hash, octets, octetsUpTo, oneOf, unsigned } from '../schema/scalars.ts';
+import { placeOf } from '../place.ts';
 import type { FileProof } from '../source-tree/file-proof.ts';
 import { COMMITMENT_KEY_SIZE } from './document-commitment.ts';
 
@@ -55,25 +61,7 @@ export const MAX_STATEMENT_PROOF_SIZE: number = 1 << 20;
 
 const VERSION = 1;
 
-const place: Place = new Place('statement-proof-malformed', 'statement proof');
-
-const prefixProof: Codec<PrefixProof> = {
-  read: readPrefixProof,
-  write: (proof, where) => {
-    const cbor = prefixProofToCbor(proof);
-    readPrefixProof(cbor, where);
-    return cbor;
-  },
-};
-
-function readPrefixProof(value: CborValue, where: Place): PrefixProof {
-  try {
-    return prefixProofFromCbor(value);
-  } catch (error) {
-    if (error instanceof ProofError) throw where.refuse(`is malformed: ${error.message}`, error);
-    throw error;
-  }
-}
+const place: Place = placeOf('statement-proof-malformed', 'statement proof');
 
 type Versioned<P extends StatementProof> = P & { readonly v: typeof VERSION };
 
@@ -97,7 +85,7 @@ const CODECS = {
     type: oneOf('record'),
     statement,
     present: boolean,
-    proof: prefixProof,
+    proof: prefixProofCodec,
   }),
   document: record<Versioned<DocumentProof>>({
     v,

@@ -1,9 +1,7 @@
 import { encodeCbor, quote } from '@vitrine/core';
+import { type Codec, keyed, keyId, oneOf, type Place, record, textWhere, unsigned } from '@vitrine/core/schema';
 import { SignerError } from '../error.ts';
-import type { Codec } from '../schema/codec.ts';
-import { Place } from '../schema/place.ts';
-import { keyed, record } from '../schema/record.ts';
-import { keyId, oneOf, textWhere, unsigned } from '../schema/scalars.ts';
+import { placeOf } from '../place.ts';
 import { keyName, origin } from './key-text.ts';
 import type { StatementType } from './payload.ts';
 import { isStatementType } from './payload-types.ts';
@@ -23,7 +21,7 @@ const ALGORITHM = -19;
 // The version of all types that this program knows.
 const VERSION = '1';
 
-const place: Place = new Place('statement-malformed', 'header');
+const place: Place = placeOf('statement-malformed', 'header');
 
 /** The protected header of a statement, field by field. */
 interface Fields {

@@ -1,6 +1,5 @@
 import { CoreError, isKeyName, isNoteText, KEY_NAME_RULE, KEY_TYPE_ED25519, parseVkey } from '@vitrine/core';
-import { type Codec, refined } from '../schema/codec.ts';
-import { textWhere } from '../schema/scalars.ts';
+import { type Codec, refined, textWhere } from '@vitrine/core/schema';
 
 /** The name of a key. */
 export const keyName: Codec<string> = textWhere(isKeyName, `a key name (${KEY_NAME_RULE})`);

@@ -1,12 +1,13 @@
 import { MAX_ENTRY_SIZE, quote } from '@vitrine/core';
+import type { Place } from '@vitrine/core/schema';
 import { parseSign1, sigStructure } from '../cose/sign1.ts';
 import { SignerError } from '../error.ts';
-import { Place } from '../schema/place.ts';
+import { placeOf } from '../place.ts';
 import { parseHeader } from './header.ts';
 import { readPayload, streamOf } from './payload-types.ts';
 import type { Statement } from './statement.ts';
 
-const place: Place = new Place('statement-malformed', 'payload');
+const place: Place = placeOf('statement-malformed', 'payload');
 
 /** A statement with its signature, which is not verified. */
 export interface SignedStatement {

@@ -1,10 +1,21 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { type CborValue, formatKeyId, parseVkey } from '@vitrine/core';
-import { type Codec, refined } from '../schema/codec.ts';
-import { sortedList } from '../schema/list.ts';
-import type { Place } from '../schema/place.ts';
-import { optional, record } from '../schema/record.ts';
-import { hash, identifier, keyId, oneOf, onlyTrue, text, textWhere, unsigned } from '../schema/scalars.ts';
+import {
+  type Codec,
+  hash,
+  identifier,
+  keyId,
+  oneOf,
+  onlyTrue,
+  optional,
+  type Place,
+  record,
+  refined,
+  sortedList,
+  text,
+  textWhere,
+  unsigned,
+} from '@vitrine/core/schema';
 import { ed25519Vkey, keyName } from './key-text.ts';
 import type {
   AdmissionPayload,

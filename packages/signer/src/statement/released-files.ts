@@ -1,8 +1,15 @@
-import type { Codec } from '../schema/codec.ts';
-import { sortedList } from '../schema/list.ts';
-import type { Place } from '../schema/place.ts';
-import { type OptionalField, optional, record } from '../schema/record.ts';
-import { hash, text, textWhere, unsigned } from '../schema/scalars.ts';
+import {
+  type Codec,
+  hash,
+  type OptionalField,
+  optional,
+  type Place,
+  record,
+  sortedList,
+  text,
+  textWhere,
+  unsigned,
+} from '@vitrine/core/schema';
 import type { Artifact, Attachment } from './payload.ts';
 
 const MAX_NAME_SIZE = 255;

@@ -1,7 +1,8 @@
 import { encodeCbor, MAX_ENTRY_SIZE, type Signer, verifyEd25519 } from '@vitrine/core';
+import type { Place } from '@vitrine/core/schema';
 import { formatSign1, SIGNATURE_SIZE, sigStructure } from '../cose/sign1.ts';
 import { SignerError } from '../error.ts';
-import { Place } from '../schema/place.ts';
+import { placeOf } from '../place.ts';
 import { formatHeader } from './header.ts';
 import type { Payload } from './payload.ts';
 import { streamOf, writePayload } from './payload-types.ts';
@@ -18,7 +19,7 @@ export interface SignStatementOptions {
   readonly issuedAt: number;
 }
 
-const place: Place = new Place('statement-malformed', 'payload');
+const place: Place = placeOf('statement-malformed', 'payload');
 
 /**
  * Checks that a payload keeps the rules of its type.

@@ -1,6 +1,5 @@
-import { formatVkey, KEY_TYPE_ED25519, parseVkey, privateKeyFromSeed } from '@vitrine/core';
+import { compareText, formatVkey, KEY_TYPE_ED25519, parseVkey, privateKeyFromSeed } from '@vitrine/core';
 import fc from 'fast-check';
-import { compareText } from '../../src/compare-text.ts';
 import type { Payload } from '../../src/statement/payload.ts';
 
 export const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);

@@ -1,4 +1,4 @@
-import type { CborValue } from '@vitrine/core';
+import type { CborValue } from '../cbor/cbor.ts';
 import type { Place } from './place.ts';
 
 /**
@@ -6,9 +6,9 @@ import type { Place } from './place.ts';
  * the other way round.
  */
 export interface Codec<T> {
-  /** @throws SignerError */
+  /** @throws what the place refuses with */
   read(value: CborValue, place: Place): T;
-  /** @throws SignerError */
+  /** @throws what the place refuses with */
   write(value: T, place: Place): CborValue;
 }
 
@@ -30,5 +30,13 @@ export function refined<T>(codec: Codec<T>, rule: (value: T, place: Place) => vo
       rule(value, place);
       return cbor;
     },
+  };
+}
+
+/** A codec of something that may be null. */
+export function nullable<T>({ read, write }: Codec<T>): Codec<T | null> {
+  return {
+    read: (cbor, place) => (cbor === null ? null : read(cbor, place)),
+    write: (value, place) => (value === null ? null : write(value, place)),
   };
 }

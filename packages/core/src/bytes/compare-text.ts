@@ -1,4 +1,4 @@
-import { compareBytes } from '@vitrine/core';
+import { compareBytes } from './compare.ts';
 
 const encoder = new TextEncoder();
 

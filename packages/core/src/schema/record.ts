@@ -1,4 +1,5 @@
-import { type CborMap, type CborValue, quote } from '@vitrine/core';
+import type { CborMap, CborValue } from '../cbor/cbor.ts';
+import { quote } from '../note/text.ts';
 import type { Codec } from './codec.ts';
 import type { Place } from './place.ts';
 

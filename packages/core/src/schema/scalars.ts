@@ -1,4 +1,5 @@
-import { HASH_SIZE, quote } from '@vitrine/core';
+import { quote } from '../note/text.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
 import { type Codec, scalar } from './codec.ts';
 
 const KEY_ID_SIZE = 4;
@@ -45,6 +46,9 @@ export function textWhere(test: (text: string) => boolean, rule: string): Codec<
     return value;
   });
 }
+
+/** Any text. */
+export const anyText: Codec<string> = textWhere(() => true, 'text');
 
 /** Text for people. Control characters are the Unicode category Cc, which never grows. */
 export function text(maxBytes: number): Codec<string> {

@@ -1,5 +1,5 @@
-import type { CborValue } from '@vitrine/core';
-import { compareText } from '../compare-text.ts';
+import { compareText } from '../bytes/compare-text.ts';
+import type { CborValue } from '../cbor/cbor.ts';
 import { type Codec, refined } from './codec.ts';
 import type { Place } from './place.ts';
 

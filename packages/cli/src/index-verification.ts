@@ -13,7 +13,7 @@ import {
   verifyCheckpoint,
   verifyIndexProof,
 } from '@vitrine/core';
-import { parseStatement, statementMapping } from '@vitrine/signer';
+import { parseStatement, SignerError, statementMapping } from '@vitrine/signer';
 import { checkpointJson, checkpointRows } from './checkpoint-view.ts';
 import type { Context } from './context.ts';
 import { CliError, naming } from './errors.ts';
@@ -74,22 +74,23 @@ export async function verifyIndex(
 /** @throws ProofError `proof-mismatch` for a proof of something else than the user asked for */
 function checkExpectation(proof: IndexProof, { stream, type, issuer, about }: IndexExpectation): void {
   const name: Partial<StreamName> = proof.type === 'stream' ? proof.stream : {};
-  const expected: [string | undefined, string | undefined, string][] = [
-    [stream, name.stream, 'the stream'],
-    [type, name.type, 'the type'],
-    [issuer, name.issuer, 'the issuer'],
+  const expected: [string, string | undefined, string | undefined, string][] = [
+    ['--stream', stream, name.stream, 'the stream'],
+    ['--type', type, name.type, 'a stream of type'],
+    ['--issuer', issuer, name.issuer, 'a stream by'],
   ];
-  for (const [wanted, found, what] of expected) {
+  for (const [option, wanted, found, what] of expected) {
     if (wanted === undefined || wanted === found) continue;
     const which = found === undefined ? 'is not about a stream' : `is about ${what} ${printable(found)}`;
-    throw new ProofError('proof-mismatch', `the proof ${which}, and not about ${what} ${wanted}`);
+    throw new ProofError('proof-mismatch', `the proof ${which}, and ${option} names ${wanted}`);
   }
   if (about === undefined) return;
   const leafHash = parseLeafHash(about);
   if (leafHash === undefined) throw new CliError('usage', '--about must be a leaf hash, in hex or in base64');
-  if (proof.type !== 'subject' || formatBase64(proof.subject) !== formatBase64(leafHash)) {
-    throw new ProofError('proof-mismatch', `the proof is not about the leaf ${about}`);
-  }
+  const subject = proof.type === 'subject' ? formatBase64(proof.subject) : undefined;
+  if (subject === formatBase64(leafHash)) return;
+  const which = subject === undefined ? 'is not about a leaf' : `is about the leaf ${subject}`;
+  throw new ProofError('proof-mismatch', `the proof ${which}, and --about names ${about}`);
 }
 
 function findingOf(
@@ -111,11 +112,18 @@ async function streamFinding(
 ): Promise<StatementFinding> {
   const name = printable(stream.stream);
   const rest: Row[] = [
-    ['type', stream.type],
+    ['type', printable(stream.type)],
     ['issuer', printable(stream.issuer)],
   ];
   const json = { stream, count: record?.count ?? 0 };
   if (record === null) {
+    // Whoever names a key wants something that it has signed, and nobody signs that there is nothing.
+    if (options.signer !== undefined) {
+      throw new SignerError(
+        'statement-proof-mismatch',
+        `the proof shows that the stream ${name} has no statement, so --signer has nothing to check`,
+      );
+    }
     return {
       rows: [['verified', `no statement of the stream ${name}`], ...rest],
       json: { verified: 'absent', ...json },
@@ -166,7 +174,7 @@ function subjectFinding({ subject, entries }: SubjectProof): StatementFinding {
       ...entries.map((entry): Row => ['says', entryText(entry, '')]),
       ...(entries.length === 0
         ? []
-        : [['signatures', 'NOT CHECKED: their keys are for whoever trusts them to check'] as const]),
+        : [['signatures', 'NOT CHECKED: verify each statement by itself, with --signer'] as const]),
     ],
     json: { verified: 'about', subject: leafHash, statements: entries.map(entryJson) },
   };
@@ -177,7 +185,7 @@ function streamsFinding({ streams, subjects }: StreamsProof): StatementFinding {
     rows: [
       ['verified', `the log has ${count(streams.length, 'stream')}`],
       ...streams.map(({ stream, record }): Row => {
-        const name = `${stream.type}  ${printable(stream.stream)}  by ${printable(stream.issuer)}`;
+        const name = `${printable(stream.type).padEnd(10)}  ${printable(stream.stream)}  by ${printable(stream.issuer)}`;
         return [
           'stream',
           `${String(record.count).padStart(6)}  ${formatBase64(record.last).slice(0, SHORT_HASH)}  ${name}`,

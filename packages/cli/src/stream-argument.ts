@@ -1,4 +1,4 @@
-import type { StreamName } from '@vitrine/core';
+import { CoreError, type StreamName } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
 import { STATEMENT_TYPES } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
@@ -16,13 +16,20 @@ export const STREAM_ARGUMENT = 'the stream: tool/stable of a build, for instance
 
 const STREAM_TYPES = STATEMENT_TYPES.filter((type) => type !== 'review' && type !== 'withdrawal');
 
-/** Adds `--type` and `--issuer` to a command. */
-export function withStreamOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--type <type>', 'the type of its statements, if several streams have the name').choices(STREAM_TYPES),
-    )
-    .option('--issuer <name>', 'the key name of its issuer, if several streams have the name');
+/** What the options are for, in the help of a command. */
+interface StreamOptionsHelp {
+  readonly type: string;
+  readonly issuer: string;
+}
+
+const CHOICE: StreamOptionsHelp = {
+  type: 'the type of its statements, if several streams have the name',
+  issuer: 'the key name of its issuer, if several streams have the name',
+};
+
+/** Adds `--type` and `--issuer` to a command, with what they are for. */
+export function withStreamOptions(command: Command, { type, issuer }: StreamOptionsHelp = CHOICE): Command {
+  return command.addOption(new Option('--type <type>', type).choices(STREAM_TYPES)).option('--issuer <name>', issuer);
 }
 
 /**
@@ -49,6 +56,13 @@ export async function resolveStream(
     'usage',
     `several streams are named ${stream}: choose with --type and --issuer: ${found.map(display).join('; ')}`,
   );
+}
+
+/** What to throw where the log has no statement of the stream that was named. `hint` goes on from what it says. */
+export function streamMissing(stream: string, { type, issuer }: StreamOptions, hint = ''): CoreError {
+  const ofType = type === undefined ? '' : ` of type ${type}`;
+  const byIssuer = issuer === undefined ? '' : ` by ${issuer}`;
+  return new CoreError('stream-missing', `the log has no statement of a stream ${stream}${ofType}${byIssuer}${hint}`);
 }
 
 const display = ({ type, issuer }: StreamName): string => `${type} by ${printable(issuer)}`;

@@ -4,7 +4,13 @@ import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
 import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
 import { decimalArgument } from '../numbers.ts';
-import { resolveStream, STREAM_ARGUMENT, type StreamOptions, withStreamOptions } from '../stream-argument.ts';
+import {
+  resolveStream,
+  STREAM_ARGUMENT,
+  type StreamOptions,
+  streamMissing,
+  withStreamOptions,
+} from '../stream-argument.ts';
 import { count, printable } from '../text.ts';
 
 interface Options extends IndexOptions, StreamOptions {
@@ -40,9 +46,7 @@ async function history(context: Context, name: string, options: Options): Promis
     const { size } = checkpoint;
     const stream = await resolveStream(log, name, options, size);
     const newest = stream && (await log.latest(stream, size));
-    if (stream === undefined || newest === undefined) {
-      throw new CoreError('stream-missing', `the log has no statement of a stream ${name}`);
-    }
+    if (stream === undefined || newest === undefined) throw streamMissing(name, options);
     const { count: total } = newest.record;
     if (from >= total) {
       throw new CoreError(
@@ -63,7 +67,8 @@ async function history(context: Context, name: string, options: Options): Promis
     for (const statement of statements) entries.push(await log.entry(statement.index));
     const { before } = proven;
     const proof = { type: 'stream', ...claim, history: { from, before }, entries } as const;
-    const what = `all ${count(entries.length, 'statement')} of ${printable(stream.stream)} from position ${from} on, by the index`;
+    const part = from === 0 ? '' : ` from position ${from} on`;
+    const what = `${count(entries.length, 'statement')} of ${printable(stream.stream)}${part} and no others, by the index`;
     await deliverIndexProof(context, { log, checkpoint, index, proof, what }, options);
   });
 }

@@ -1,8 +1,16 @@
-import { CoreError } from '@vitrine/core';
+import type { Latest, Log } from '@vitrine/core/log';
+import { newestWithdrawal } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
-import { resolveStream, STREAM_ARGUMENT, type StreamOptions, withStreamOptions } from '../stream-argument.ts';
+import { noteWithdrawn, statementOf } from '../leaf-reference.ts';
+import {
+  resolveStream,
+  STREAM_ARGUMENT,
+  type StreamOptions,
+  streamMissing,
+  withStreamOptions,
+} from '../stream-argument.ts';
 import { printable } from '../text.ts';
 
 interface Options extends IndexOptions, StreamOptions {}
@@ -28,21 +36,12 @@ async function latest(context: Context, name: string, options: Options): Promise
   await askIndex(context, options, async (log, checkpoint) => {
     const stream = await resolveStream(log, name, options, checkpoint.size);
     const newest = stream && (await log.latest(stream, checkpoint.size));
-    if (newest !== undefined && !options.prove) {
-      await printEntry(context, log, newest.index, options.json);
-      const withdrawn = (await log.subject(newest.leafHash, checkpoint.size))?.some(
-        ({ type }) => type === 'withdrawal',
-      );
-      if (withdrawn && !options.json) context.output.note(`it was withdrawn: see vitrine about ${newest.index}`);
-      return;
-    }
+    if (newest !== undefined) await noteIfWithdrawn(context, log, newest, options);
+    if (newest !== undefined && !options.prove) return printEntry(context, log, newest.index, options.json);
     if (stream === undefined && options.prove) {
-      throw new CoreError(
-        'stream-missing',
-        `${missing(name)}; name its type and issuer with --type and --issuer to prove that`,
-      );
+      throw streamMissing(name, options, '; name its type and issuer with --type and --issuer to prove that');
     }
-    if (stream === undefined || !options.prove) throw new CoreError('stream-missing', missing(name));
+    if (stream === undefined || !options.prove) throw streamMissing(name, options);
     const label = `${printable(stream.stream)} (${stream.type} by ${printable(stream.issuer)})`;
     const { index, claim } =
       newest === undefined
@@ -59,4 +58,14 @@ async function latest(context: Context, name: string, options: Options): Promise
   });
 }
 
-const missing = (name: string): string => `the log has no statement of a stream ${name}`;
+async function noteIfWithdrawn(
+  context: Context,
+  log: Log,
+  { index, leafHash }: Latest,
+  options: IndexOptions,
+): Promise<void> {
+  const statement = statementOf(await log.entry(index));
+  const withdrawal = statement && (await newestWithdrawal(log, statement));
+  if (withdrawal === undefined) return;
+  noteWithdrawn(context, String(index), { leafHash, withdrawnAt: withdrawal.index }, options);
+}

@@ -11,7 +11,8 @@ interface Options extends IndexOptions, StreamOptions {}
 
 /** `vitrine streams` */
 export function registerStreams(program: Command, context: Context): void {
-  withIndexOptions(withStreamOptions(program.command('streams')))
+  const filters = { type: 'only streams of this type', issuer: 'only streams of the issuer with this key name' };
+  withIndexOptions(withStreamOptions(program.command('streams'), filters))
     .summary('print which streams there are')
     .description(
       'Print the streams of a log by its index: the number of its statements, its type, name and issuer, and the start of the ' +
@@ -43,10 +44,14 @@ async function streams(context: Context, options: Options): Promise<void> {
         options,
       );
     }
+    let total = 0;
+    let shown = 0;
     for await (const { stream, record } of log.streams(checkpoint.size)) {
       if (signal.aborted) throw interrupted();
       if (output.closed) return;
+      total++;
       if ((type ?? stream.type) !== stream.type || (issuer ?? stream.issuer) !== stream.issuer) continue;
+      shown++;
       const last = formatBase64(record.last);
       if (json) await output.json({ ...stream, count: record.count, last, root: formatBase64(record.root) });
       else {
@@ -59,5 +64,7 @@ async function streams(context: Context, options: Options): Promise<void> {
         await output.text(`${line.join('  ')}\n`);
       }
     }
+    // A misspelt name looks like an empty list otherwise.
+    if (shown === 0 && total > 0 && !json) output.note(`none of ${count(total, 'stream')} is such`);
   });
 }

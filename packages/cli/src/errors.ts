@@ -27,7 +27,6 @@ export type CliErrorCode =
   | 'artifact-differs'
   | 'records-differ'
   | 'rebuild-differs'
-  | 'manifest-malformed'
   | 'normalizer-failed'
   | 'not-confirmed'
   | 'interrupted'

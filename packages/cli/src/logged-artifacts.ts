@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { compareText, equalBytes } from '@vitrine/core';
-import type { Artifact, ReleasedFiles } from '@vitrine/signer';
+import { type Artifact, formatManifest, type ReleasedFiles } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import type { DatabaseFiles } from './database-files.ts';
 import { CliError } from './errors.ts';
 import { hashFiles } from './hashed-file.ts';
 import { hex } from './hex.ts';
-import { formatManifest } from './manifest.ts';
 
 type Content = Pick<Artifact, 'size' | 'sha256'>;
 

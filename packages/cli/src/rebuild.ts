@@ -1,14 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { equalBytes } from '@vitrine/core';
-import type { Artifact, BuildPayload } from '@vitrine/signer';
+import { type Artifact, type BuildPayload, MAX_MANIFEST_SIZE, parseManifest } from '@vitrine/signer';
 import type { ArchiveComparison, NotComparable } from '@vitrine/signer/node';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { readAtMost } from './files.ts';
 import { hashFiles } from './hashed-file.ts';
 import { checkArtifact, isSameFile } from './logged-artifacts.ts';
-import { MAX_MANIFEST_SIZE, parseManifest } from './manifest.ts';
 import { type Normalized, type Normalizer, normalize } from './normalizer.ts';
 
 /** What somebody rebuilt, compared with one artifact of a release. */

@@ -2,11 +2,10 @@ import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { compareText } from '@vitrine/core';
-import type { Artifact, ReleasedFiles } from '@vitrine/signer';
+import { type Artifact, formatManifest, type ReleasedFiles } from '@vitrine/signer';
 import { CliError } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { inputFile } from './hashed-file.ts';
-import { formatManifest } from './manifest.ts';
 import { count } from './text.ts';
 
 /** A statement has room for no more artifacts; those of a larger release stand in a manifest. */

@@ -3,6 +3,7 @@
  * may change.
  */
 export type SignerErrorCode =
+  | 'manifest-malformed'
   // Bytes that are no statement, or content that breaks a rule of its type.
   | 'statement-malformed'
   // A type or version of a statement, or a version of a proof about one, that this program does not know.

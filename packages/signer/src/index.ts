@@ -26,6 +26,7 @@ export {
   type SourceMode,
 } from './source-tree/source-file.ts';
 export { artifactSet } from './statement/artifact-set.ts';
+export { formatManifest, MAX_MANIFEST_SIZE, parseManifest } from './statement/manifest.ts';
 export { openStatement } from './statement/open-statement.ts';
 export { parseStatement } from './statement/parse-statement.ts';
 export type {

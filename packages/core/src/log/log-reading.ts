@@ -5,6 +5,7 @@ import type { SubjectRecord } from '../log-index/subject.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { tileWidth } from '../tile/tile.ts';
 import { treeRoot } from '../tree/interval.ts';
+import { type MultiProofClaim, proveMulti, verifyMulti } from '../tree/multi-proof.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
 import { proveConsistency, proveInclusion } from '../tree/prove.ts';
 import type { LogView } from './admission.ts';
@@ -171,6 +172,26 @@ export abstract class LogReading implements LogView {
       proof,
     };
     return checked(consistency, verifyConsistency);
+  }
+
+  /**
+   * Proves at once that the entries at `indices` are in the tree of `size` entries, and that the trees of `oldSizes` are its
+   * prefixes; both strictly increasing.
+   *
+   * @param size that of the newest signed checkpoint by default
+   * @throws as {@link proveInclusion}
+   */
+  async proveMulti(
+    { indices, oldSizes }: { readonly indices: readonly number[]; readonly oldSizes: readonly number[] },
+    size: number = this.checkpoint().size,
+  ): Promise<MultiProofClaim> {
+    this.#checkSize(size);
+    const proof = await proveMulti({ size, indices, oldSizes }, this.reader);
+    const leaves: MultiProofClaim['leaves'][number][] = [];
+    for (const index of indices) leaves.push({ index, leafHash: await this.leafHash(index) });
+    const oldTrees: MultiProofClaim['oldTrees'][number][] = [];
+    for (const old of oldSizes) oldTrees.push({ size: old, root: await this.rootAt(old) });
+    return checked({ size, root: await this.rootAt(size), leaves, oldTrees, proof }, verifyMulti);
   }
 
   /**

@@ -1,8 +1,7 @@
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { CoreError, compareText, parseDecimal } from '@vitrine/core';
-import type { Artifact } from '@vitrine/signer';
-import { CliError } from './errors.ts';
-import { hex } from './hex.ts';
-import { decodeUtf8 } from './text.ts';
+import { SignerError } from '../error.ts';
+import type { Artifact } from './payload.ts';
 
 /** Largest manifest, in bytes. */
 export const MAX_MANIFEST_SIZE: number = 64 * 1024 * 1024;
@@ -15,7 +14,7 @@ const NAME = /^[^/\\\p{Cc}]+(?:\/[^/\\\p{Cc}]+)*$/u;
  * files in directories are paths.
  */
 export function formatManifest(artifacts: readonly Artifact[]): Uint8Array {
-  const lines = artifacts.map(({ name, size, sha256 }) => `${hex(sha256)} ${size} ${name}\n`);
+  const lines = artifacts.map(({ name, size, sha256 }) => `${bytesToHex(sha256)} ${size} ${name}\n`);
   return new TextEncoder().encode(lines.join(''));
 }
 
@@ -24,11 +23,10 @@ export function formatManifest(artifacts: readonly Artifact[]): Uint8Array {
  * out of the directory that it is looked for in.
  *
  * @param shown names the manifest in errors
- * @throws CliError `manifest-malformed`
+ * @throws SignerError `manifest-malformed`
  */
 export function parseManifest(bytes: Uint8Array, shown: string): Artifact[] {
-  const text = decodeUtf8(bytes);
-  if (text === undefined) throw malformed(shown, 'is not UTF-8');
+  const text = textOf(bytes, shown);
   if (!text.endsWith('\n')) throw malformed(shown, 'does not end with a newline');
   const artifacts = text
     .slice(0, -1)
@@ -42,6 +40,14 @@ export function parseManifest(bytes: Uint8Array, shown: string): Artifact[] {
   return artifacts;
 }
 
+function textOf(bytes: Uint8Array, shown: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new SignerError('manifest-malformed', `${shown} is not UTF-8`, { cause });
+  }
+}
+
 function parseLine(line: string, where: string): Artifact {
   const [, digest, size, name] = LINE.exec(line) ?? [];
   if (digest === undefined || size === undefined || name === undefined) {
@@ -50,7 +56,7 @@ function parseLine(line: string, where: string): Artifact {
   if (!NAME.test(name) || name.split('/').some((part) => part === '.' || part === '..')) {
     throw malformed(where, 'has a name that is not one of a file below a directory');
   }
-  return { name, size: parseSize(size, where), sha256: new Uint8Array(Buffer.from(digest, 'hex')) };
+  return { name, size: parseSize(size, where), sha256: hexToBytes(digest) };
 }
 
 function parseSize(digits: string, where: string): number {
@@ -62,6 +68,6 @@ function parseSize(digits: string, where: string): number {
   }
 }
 
-function malformed(where: string, what: string): CliError {
-  return new CliError('manifest-malformed', `${where} ${what}`);
+function malformed(where: string, what: string): SignerError {
+  return new SignerError('manifest-malformed', `${where} ${what}`);
 }

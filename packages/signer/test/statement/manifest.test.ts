@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatManifest, parseManifest } from '../src/manifest.ts';
+import { formatManifest, parseManifest } from '../../src/statement/manifest.ts';
 
 const HASH = 'ab'.repeat(32);
 const parse = (text: string): ReturnType<typeof parseManifest> => parseManifest(Buffer.from(text), 'list');

@@ -1,0 +1,93 @@
+import { equalBytes, formatKeyId, leafHash, type StreamName } from '@vitrine/core';
+import { type OpenedStatement, openStatement, parseStatement, SignerError, type Statement } from '@vitrine/signer';
+import type { Bundle, BundledStatement } from '../bundle/bundle.ts';
+import { Refusal } from '../refusal.ts';
+import type { TrustedIssuer } from '../trust/trust.ts';
+
+/** A statement of a bundle whose signature was verified, by somebody whom the agent trusts. */
+export interface FoundStatement {
+  readonly leaf: number;
+  readonly leafHash: Uint8Array;
+  readonly statement: OpenedStatement;
+  readonly issuer: TrustedIssuer;
+}
+
+/** The statement of a bundle at a leaf, or with a leaf hash. */
+export function statementIn(
+  { statements }: Bundle,
+  where: { readonly leaf: number } | { readonly leafHash: Uint8Array },
+): BundledStatement | undefined {
+  return statements.find(({ index, entry }) =>
+    'leaf' in where ? index === where.leaf : equalBytes(leafHash(entry), where.leafHash),
+  );
+}
+
+/**
+ * Verifies that a statement is signed by one of these issuers, with a key that still counted where it stands, for this log.
+ *
+ * @throws Refusal `statement-unreadable`, `signer-unknown`, `signer-ended`, `statement-forged`, `statement-audience`
+ */
+export function openBundled(
+  { index: leaf, entry }: BundledStatement,
+  issuers: readonly TrustedIssuer[],
+  origin: string,
+): FoundStatement {
+  const parsed = parsedAt(entry, leaf);
+  const issuer = issuers.find((one) => one.issuer === parsed.issuer);
+  const named = issuer?.keys.filter(({ key }) => key.keyId === parsed.keyId) ?? [];
+  const name = `${parsed.issuer}+${formatKeyId(parsed.keyId)}`;
+  if (issuer === undefined || named.length === 0) {
+    throw new Refusal(
+      'signer-unknown',
+      `leaf ${leaf} is signed by ${name}, which the trust file does not have for that`,
+    );
+  }
+  const counting = named.filter(({ below }) => below === undefined || leaf < below);
+  if (counting.length === 0) {
+    throw new Refusal(
+      'signer-ended',
+      `leaf ${leaf} is signed by ${name}, whose statements count below leaf ${named[0]!.below} only`,
+    );
+  }
+  const statement = opened(
+    entry,
+    leaf,
+    counting.map(({ key }) => key),
+  );
+  if (statement.audience !== origin) {
+    throw new Refusal(
+      'statement-audience',
+      `leaf ${leaf} is meant for the log ${statement.audience}, and stands in ${origin}`,
+    );
+  }
+  return { leaf, leafHash: leafHash(entry), statement, issuer };
+}
+
+function parsedAt(entry: Uint8Array, leaf: number): Statement {
+  try {
+    return parseStatement(entry);
+  } catch (error) {
+    throw unreadable(error, leaf);
+  }
+}
+
+function opened(entry: Uint8Array, leaf: number, keys: Parameters<typeof openStatement>[1]): OpenedStatement {
+  try {
+    return openStatement(entry, keys);
+  } catch (error) {
+    if (error instanceof SignerError && error.code === 'statement-signature') {
+      throw new Refusal('statement-forged', `leaf ${leaf}: ${error.message}`, { cause: error });
+    }
+    throw unreadable(error, leaf);
+  }
+}
+
+function unreadable(error: unknown, leaf: number): unknown {
+  if (!(error instanceof SignerError)) return error;
+  return new Refusal('statement-unreadable', `leaf ${leaf}: ${error.message}`, { cause: error });
+}
+
+/** The stream of a statement as the index names it. */
+export function streamNameOf({ payload: { type }, issuer, stream }: Statement): StreamName {
+  return { type, issuer, stream };
+}

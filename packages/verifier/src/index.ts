@@ -1,0 +1,28 @@
+export {
+  type Bundle,
+  type BundledStatement,
+  type BundledStream,
+  type BundledSubject,
+  type EarlierTree,
+  formatBundle,
+  MAX_BUNDLE_SIZE,
+  MAX_EARLIER_TREES,
+  parseBundle,
+} from './bundle/bundle.ts';
+export { type BundleLog, type BundleOptions, makeBundle } from './bundle/make-bundle.ts';
+export { CLOCK_TOLERANCE } from './decision/checkpoint-time.ts';
+export type { Finding, FoundReview, FoundWitness } from './decision/finding.ts';
+export { type Decision, type ReleaseRequest, type VerifyOptions, verifyRelease } from './decision/verify.ts';
+export { type ForkEvidence, Refusal, type RefusalCode } from './refusal.ts';
+export {
+  type AgentState,
+  type InstalledRelease,
+  type LogState,
+  NO_STATE,
+  type SeenCheckpoint,
+  type StreamState,
+} from './state/state.ts';
+export { formatDuration, parseDuration } from './trust/duration.ts';
+export { MAX_TRUST_ENTRIES, parseTrust } from './trust/parse-trust.ts';
+export { isExactPattern, matchesPattern } from './trust/stream-pattern.ts';
+export type { ReleaseRule, ReviewDemands, ReviewerGroup, Trust, TrustedIssuer, TrustedKey } from './trust/trust.ts';

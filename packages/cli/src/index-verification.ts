@@ -27,6 +27,7 @@ import { aligned, count, printable } from './text.ts';
 /** What the user expects an index proof to be about, among the options of `verify`. */
 export interface IndexExpectation extends StreamOptions {
   readonly stream?: string;
+  readonly absent?: boolean;
   readonly about?: string;
 }
 
@@ -72,7 +73,9 @@ export async function verifyIndex(
 }
 
 /** @throws ProofError `proof-mismatch` for a proof of something else than the user asked for */
-function checkExpectation(proof: IndexProof, { stream, type, issuer, about }: IndexExpectation): void {
+function checkExpectation(proof: IndexProof, expectation: IndexExpectation): void {
+  const { stream, type, issuer, about } = expectation;
+  checkAbsence(proof, expectation);
   const name: Partial<StreamName> = proof.type === 'stream' ? proof.stream : {};
   const expected: [string, string | undefined, string | undefined, string][] = [
     ['--stream', stream, name.stream, 'the stream'],
@@ -91,6 +94,26 @@ function checkExpectation(proof: IndexProof, { stream, type, issuer, about }: In
   if (subject === formatBase64(leafHash)) return;
   const which = subject === undefined ? 'is not about a leaf' : `is about the leaf ${subject}`;
   throw new ProofError('proof-mismatch', `the proof ${which}, and --about names ${about}`);
+}
+
+/**
+ * Whoever expects the newest statement must not be content with there being none, of a stream that somebody made up. So an
+ * absence is asked for, and of what.
+ */
+function checkAbsence(proof: IndexProof, { stream, type, issuer, absent }: IndexExpectation): void {
+  const isAbsence = proof.type === 'stream' && proof.record === null;
+  if (absent && !isAbsence)
+    throw new ProofError('proof-mismatch', 'the proof does not show that a stream has no statement');
+  if (!isAbsence) return;
+  if (!absent) {
+    throw new ProofError(
+      'proof-mismatch',
+      'the proof shows that a stream has no statement: ask for that with --absent',
+    );
+  }
+  if (stream === undefined || type === undefined || issuer === undefined) {
+    throw new CliError('usage', '--absent needs --stream, --type and --issuer: only so is it said what is absent');
+  }
 }
 
 function findingOf(

@@ -56,7 +56,7 @@ export interface Attack {
 }
 
 /** A trust file's text with these release lines. */
-export const trustText = (...lines: readonly string[]): string => `${[...TRUST_HEAD, ...lines].join('\n')}\n`;
+const trustText = (...lines: readonly string[]): string => `${[...TRUST_HEAD, ...lines].join('\n')}\n`;
 
 const TOOL = trustText('release tool/* signed-by acme any-age');
 const DAILY = trustText('release daily signed-by acme any-age');

@@ -40,7 +40,7 @@ export const WITNESSES = [
   key('osaka.example/w1', 0x04, 10),
 ] as const;
 /** A mirror that derives the index again before it cosigns. */
-export const INDEX_CHECKER = key('zurich.example/mirror', 0x04, 11);
+const INDEX_CHECKER = key('zurich.example/mirror', 0x04, 11);
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 

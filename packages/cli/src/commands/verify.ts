@@ -45,8 +45,8 @@ export function registerVerify(program: Command, context: Context): void {
     .description(
       'Verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
         'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
-        'what the index of a log says, which latest, history, about and streams prove; or, with --consistency, that a log only ' +
-        'grew. A statement file is itself the entry; if its checksum line was added, give its name with --name.',
+        'what the index of a log says in the tree of a checkpoint, which latest, history, about and streams prove; or, with ' +
+        '--consistency, that a log only grew. A statement file is itself the entry; if its checksum line was added, give its name with --name.',
     )
     .argument('[file]', 'the file that was added to the log, is in a logged source, or was committed to')
     .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
@@ -57,6 +57,7 @@ export function registerVerify(program: Command, context: Context): void {
     .option('--stream <stream>', 'the stream that the proof of latest or history must be about')
     .option('--type <type>', 'the type that the stream must have')
     .option('--issuer <name>', 'the issuer that the stream must have')
+    .option('--absent', 'the proof must show that the stream has no statement; with --stream, --type and --issuer')
     .option('--about <leaf hash>', 'the statement that the proof of about must be about')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
     .option('--name <name>', 'the base name that the file had when it was added')
@@ -71,6 +72,7 @@ export function registerVerify(program: Command, context: Context): void {
         'stream',
         'type',
         'issuer',
+        'absent',
         'about',
       ]),
     )
@@ -128,7 +130,7 @@ async function verifyProof(context: Context, file: string | undefined, options: 
     const { verifyIndex } = await import('../index-verification.ts');
     return verifyIndex(context, { path, proof, extra, loaded }, options);
   }
-  for (const name of ['stream', 'type', 'issuer', 'about'] as const) {
+  for (const name of ['stream', 'type', 'issuer', 'absent', 'about'] as const) {
     if (options[name] !== undefined) throw new CliError('usage', `--${name} goes with a proof of what an index says`);
   }
   if (extra !== undefined && isStatementProof(extra)) {

@@ -8,8 +8,8 @@ import { extendRange, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { coveringNodes } from '../tree/interval.ts';
 import { checkHash } from '../tree/proof.ts';
-import { formatStreamRecord, type StreamName, type StreamRecord, streamKey } from './stream.ts';
-import { formatSubjectRecord, type SubjectRecord, subjectKey } from './subject.ts';
+import { formatStreamRecord, type StreamName, type StreamRecord, streamKey, streamPreimage } from './stream.ts';
+import { formatSubjectRecord, type SubjectRecord, subjectKey, subjectPreimage } from './subject.ts';
 
 /** What the index says of a stream. */
 export interface StreamClaim {
@@ -44,7 +44,7 @@ export interface HistoryClaim {
   readonly leafHashes: readonly Uint8Array[];
 }
 
-/** All streams and all subjects of an index. */
+/** All streams and all subjects of an index, each in the order of what their keys are the hashes of. */
 export interface StreamsClaim {
   /** From a verified `IndexInclusion`. */
   readonly indexRoot: Uint8Array;
@@ -120,29 +120,32 @@ export function verifyHistory({ record, from, before, leafHashes }: HistoryClaim
 /**
  * Checks a {@link StreamsClaim}: the index has these streams and no others.
  *
- * @throws ProofError `proof-malformed` for a stream or a subject that is there twice; `proof-mismatch` if they lead to
- * another root
+ * @throws ProofError `proof-malformed` for streams or subjects that are out of order, or there twice; `proof-mismatch` if they
+ * lead to another root
  */
 export function verifyStreams({ indexRoot, streams, subjects }: StreamsClaim): void {
   checkHash(indexRoot, 'the root of the index');
+  for (const { subject, valueHash } of subjects) {
+    checkHash(subject, 'the leaf hash of a subject');
+    checkHash(valueHash, 'the hash of the record of a subject');
+  }
+  checkOrder(streams.map(({ stream }) => streamPreimage(stream)));
+  checkOrder(subjects.map(({ subject }) => subjectPreimage(subject)));
   const leaves: PrefixLeaf[] = [
-    ...streams.map(({ stream, record }) => ({
-      key: streamKey(stream),
-      valueHash: sha256(formatStreamRecord(record)),
-    })),
-    ...subjects.map(({ subject, valueHash }) => {
-      checkHash(subject, 'the leaf hash of a subject');
-      checkHash(valueHash, 'the hash of the record of a subject');
-      return { key: subjectKey(subject), valueHash };
-    }),
+    ...streams.map(({ stream, record }) => ({ key: streamKey(stream), valueHash: sha256(formatStreamRecord(record)) })),
+    ...subjects.map(({ subject, valueHash }) => ({ key: subjectKey(subject), valueHash })),
   ];
   leaves.sort((a, b) => compareBytes(a.key, b.key));
-  for (let i = 1; i < leaves.length; i++) {
-    if (equalBytes(leaves[i - 1]!.key, leaves[i]!.key)) {
-      throw new ProofError('proof-malformed', 'a stream or a subject is listed twice');
-    }
-  }
   if (!equalBytes(prefixRoot(leaves), indexRoot)) {
     throw new ProofError('proof-mismatch', 'these are not all streams and subjects: they lead to another root');
+  }
+}
+
+/** One list is written in one way. */
+function checkOrder(preimages: readonly Uint8Array[]): void {
+  for (let i = 1; i < preimages.length; i++) {
+    if (compareBytes(preimages[i - 1]!, preimages[i]!) >= 0) {
+      throw new ProofError('proof-malformed', 'streams or subjects are out of order, or there twice');
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { sha256 } from '#sha256';
 import { encodeCbor } from '../cbor/cbor.ts';
 import type { Codec } from '../schema/codec.ts';
+import type { Place } from '../schema/place.ts';
 import { anyText, hash, unsigned } from '../schema/scalars.ts';
 import { tuple } from '../schema/tuple.ts';
 import { placeOf } from './place.ts';
@@ -25,10 +26,14 @@ export interface StreamRecord {
   readonly root: Uint8Array;
 }
 
-/** What {@link streamKey} is the hash of: `["stream", type, issuer, stream]`. */
-export function streamPreimage({ type, issuer, stream }: StreamName): Uint8Array {
+/** What {@link streamKey} is the hash of: `["stream", type, issuer, stream]`. @throws ProofError `proof-malformed` for no name */
+export function streamPreimage(name: StreamName): Uint8Array {
+  const { type, issuer, stream } = name;
+  streamNameCodec.write(name, NAME);
   return encodeCbor(['stream', type, issuer, stream]);
 }
+
+const NAME: Place = placeOf("a stream's name");
 
 /** The key of a stream in the index: 32 bytes. */
 export function streamKey(stream: StreamName): Uint8Array {

@@ -3,8 +3,8 @@ import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import type { IndexMapping } from '../log-index/index-mapping.ts';
 import type { DerivedPair } from './admission.ts';
-import { decodeIndexHead, type IndexHead } from './index-head.ts';
-import { INDEX_HEAD_KEY, INDEX_KEY_PREFIX, isVersioned, replacedKey } from './index-keys.ts';
+import { type IndexHead, readIndexHead } from './index-head.ts';
+import { INDEX_KEY_PREFIX, isVersioned, replacedKey } from './index-keys.ts';
 import { IndexReplay } from './index-replay.ts';
 import { mapKey } from './map-key.ts';
 import { encodeReplaced } from './replaced-keys.ts';
@@ -30,7 +30,7 @@ export async function checkIndex(
 ): Promise<void> {
   const { size, oldest, onProgress } = options;
   const head = await readHead(store, size);
-  if (head !== undefined && head.collected >= oldest) {
+  if (head !== undefined && head.collected > Math.max(0, oldest - 1)) {
     throw corrupt(`the index goes back to ${head.collected} entries, and a checkpoint of ${oldest} is kept`);
   }
   const collected = head?.collected ?? 0;
@@ -62,12 +62,11 @@ export async function checkIndex(
 }
 
 async function readHead(store: Store, size: number): Promise<IndexHead | undefined> {
-  const [value] = await store.readDerived([INDEX_HEAD_KEY]);
-  if (value === undefined) {
+  const head = await readIndexHead(store);
+  if (head === undefined) {
     if (size > 0) throw corrupt('the log has no index, or one that is being derived: derive it again with reindex');
     return undefined;
   }
-  const head = decodeIndexHead(value);
   if (head.version !== size - 1)
     throw corrupt(`the index is that of ${head.version} entries, not of the log's ${size}`);
   return head;

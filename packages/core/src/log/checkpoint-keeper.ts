@@ -20,6 +20,9 @@ export interface LogCheckpoints {
   readonly cosigned?: LogCheckpoint;
 }
 
+// Some thousand commits of few entries, and one or two of many.
+const UNCOSIGNED_ENTRIES = 4096;
+
 /** Signs a log's heads, and keeps the newest checkpoints in memory and in the store. */
 export class CheckpointKeeper {
   readonly #store: Store;
@@ -39,10 +42,15 @@ export class CheckpointKeeper {
     this.#stored = current;
   }
 
-  /** Entries in the oldest checkpoint that is kept durably: nothing that is needed to prove by it may go. */
+  /**
+   * Entries in the oldest checkpoint that is kept, or is about to be: what is needed to prove by it must not go. As long as
+   * nobody has cosigned any, those of a while ago count as kept too, because the first cosignature takes its time.
+   */
   get oldest(): number {
-    const { signed, cosigned } = this.#stored;
-    return Math.min(signed?.size ?? 0, cosigned?.size ?? Number.POSITIVE_INFINITY);
+    const signed = this.#stored.signed?.size ?? 0;
+    const cosigned = [this.#stored.cosigned, this.#current.cosigned].filter((one) => one !== undefined);
+    if (cosigned.length === 0) return Math.max(0, signed - UNCOSIGNED_ENTRIES);
+    return Math.min(signed, ...cosigned.map(({ size }) => size));
   }
 
   get current(): LogCheckpoints {

@@ -2,7 +2,7 @@ import type { IndexMapping } from '../log-index/index-mapping.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import type { DerivedPair } from './admission.ts';
 import type { EntryBatch } from './entry-batch.ts';
-import type { IndexHead } from './index-head.ts';
+import type { OpenedIndexHead } from './index-head.ts';
 import type { IndexTree } from './index-tree.ts';
 import { Indexer, indexPairs } from './indexer.ts';
 import type { PendingDerived } from './pending-derived.ts';
@@ -25,7 +25,7 @@ export interface CommitIndexOptions {
   /** What the tree is read from. */
   readonly pending: PendingDerived;
   /** Undefined if the log has no index entry yet. */
-  readonly head: IndexHead | undefined;
+  readonly head: OpenedIndexHead | undefined;
   /** Entries of the oldest checkpoint that is kept. */
   oldest(): number;
 }
@@ -39,7 +39,7 @@ export class CommitIndex {
 
   constructor({ store, mapping, tree, pending, head, oldest }: CommitIndexOptions) {
     this.#pending = pending;
-    this.#indexer = new Indexer({ mapping, tree, read: (keys) => pending.read(keys), version: head?.version });
+    this.#indexer = new Indexer({ mapping, tree, read: (keys) => pending.read(keys), at: head });
     this.#replaced = new ReplacedKeys(store, head?.collected ?? 0);
     this.#oldest = oldest;
   }
@@ -60,6 +60,11 @@ export class CommitIndex {
     const { removed, collected } = await this.#replaced.collect(this.#oldest() - 1, extension.replaced.length);
     const head = { version: start + entries.length, collected };
     return { entry: extension.entry, pairs: indexPairs(extension, head), removed };
+  }
+
+  /** The version from which on the index can be read, once all commits under way are durable. */
+  get collected(): number {
+    return this.#replaced.collected;
   }
 
   /** The oldest commit under way is durable. */

@@ -1,5 +1,7 @@
 import { decodeCbor, encodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
+import { INDEX_HEAD_KEY } from './index-keys.ts';
+import type { Store } from './store.ts';
 
 /** Which head the stored index belongs to, and how far back it can be read. */
 export interface IndexHead {
@@ -9,13 +11,23 @@ export interface IndexHead {
   readonly collected: number;
 }
 
+/** With the root that the newest index entry has. */
+export interface OpenedIndexHead extends IndexHead {
+  readonly root: Uint8Array;
+}
+
+/** The stored head; undefined if the index has none. @throws CoreError `log-corrupt` */
+export async function readIndexHead(store: Store): Promise<IndexHead | undefined> {
+  const [value] = await store.readDerived([INDEX_HEAD_KEY]);
+  return value && decodeIndexHead(value);
+}
+
 /** As a derived value. */
 export function encodeIndexHead({ version, collected }: IndexHead): Uint8Array {
   return encodeCbor([version, collected]);
 }
 
-/** @throws CoreError `log-corrupt` */
-export function decodeIndexHead(value: Uint8Array): IndexHead {
+function decodeIndexHead(value: Uint8Array): IndexHead {
   let cbor: unknown;
   try {
     cbor = decodeCbor(value, 'the head of the index');

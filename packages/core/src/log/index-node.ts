@@ -85,13 +85,6 @@ export class IndexNode {
     return { kind: 'leaf', key: this.bytes.slice(at, at + PREFIX_KEY_SIZE), valueHash: hash, version };
   }
 
-  /** The version of the subtree at a place; undefined if there is none. @throws CoreError `log-corrupt` */
-  subtreeAt(place: number): number | undefined {
-    if (this.#kind(place) !== SUBTREE) return undefined;
-    const at = this.#offset(place) + HASH_SIZE;
-    return decodeIndex(this.bytes.subarray(at, at + 8));
-  }
-
   /** The node with something else at some places. */
   with(changes: ReadonlyMap<number, Slot>): IndexNode {
     let leaves = this.#leaves;

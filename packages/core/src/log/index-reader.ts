@@ -19,10 +19,10 @@ import { HASH_SIZE } from '../tree/hash.ts';
 import { coveringNodes } from '../tree/interval.ts';
 import type { Inclusion } from '../tree/proof.ts';
 import { checked } from './checked.ts';
-import { decodeIndexHead } from './index-head.ts';
-import { historyKey, INDEX_HEAD_KEY, nameKey, preimageOf, recordKey } from './index-keys.ts';
+import { readIndexHead } from './index-head.ts';
+import { historyKey, nameKey, preimageOf, recordKey } from './index-keys.ts';
 import { decodePosition, decodeStream, decodeSubject, type StoredPosition } from './index-record.ts';
-import type { IndexTree, OpenedIndexTree } from './index-tree.ts';
+import type { IndexTree, IndexVersion, OpenedIndexTree } from './index-tree.ts';
 import type { Store } from './store.ts';
 import type { StoredEntries } from './stored-entries.ts';
 
@@ -65,10 +65,11 @@ export interface IndexedLog {
 // Values that are read at a time.
 const LOOKUPS = 256;
 
-/** An index at a size, and where its tree is read. */
-interface IndexAt {
-  readonly version: number;
-  readonly root: Uint8Array;
+/** What the index has under a key, and where it was read. */
+interface Asked<T> {
+  readonly record: T | null;
+  readonly tree: OpenedIndexTree;
+  readonly key: Uint8Array;
 }
 
 /**
@@ -213,7 +214,7 @@ export class IndexReader {
     for await (const name of this.#names()) {
       if (name.type !== undefined) continue;
       const key = subjectKey(name.subject);
-      const leaf = (await this.#log.tree.open(at.version, [key])).get(key);
+      const leaf = (await this.#reading(at, () => this.#log.tree.open(at, [key]))).get(key);
       if (leaf !== undefined) subjects.push({ subject: name.subject, valueHash: leaf.valueHash.slice() });
     }
     const claim = { indexRoot: at.root, streams, subjects };
@@ -227,81 +228,95 @@ export class IndexReader {
     return { index: await this.#inclusion(at), claim: checked(claim, verifyStream) };
   }
 
-  async #inclusion({ version, root: indexRoot }: IndexAt): Promise<IndexInclusion> {
+  async #inclusion({ version, root: indexRoot }: IndexVersion): Promise<IndexInclusion> {
     const { size, root, proof } = await this.#log.proveInclusion(version, version + 1);
     return checked({ size, root, indexRoot, proof }, verifyIndexInclusion);
   }
 
-  async #provable(size: number): Promise<IndexAt> {
+  async #provable(size: number): Promise<IndexVersion> {
     if (size === 0) throw new CoreError('log-range', 'a log without entries has no index yet, and nothing to prove by');
     return this.#at(size);
   }
 
   /** @throws CoreError `log-range` if the tree of this size does not end with an index entry, or is too old */
-  async #at(size: number): Promise<IndexAt> {
+  async #at(size: number): Promise<IndexVersion> {
     const version = size - 1;
     const entry = indexEntryOf(await this.#log.entries.entry(version));
     if (entry === undefined) {
       throw new CoreError('log-range', `no commit of the log ended with ${size} entries: there is no index of them`);
     }
     if (entry.size !== version) throw corrupt(`has an entry at ${version} that speaks of ${entry.size} entries`);
-    const [head] = await this.#log.store.readDerived([INDEX_HEAD_KEY]);
-    const collected = head === undefined ? Number.POSITIVE_INFINITY : decodeIndexHead(head).collected;
-    if (version < collected) {
-      throw new CoreError(
-        'log-range',
-        `the index of the first ${size} entries is not kept any more: it goes back to the checkpoint of ${collected + 1}`,
-      );
-    }
+    await this.#checkKept(version);
     const node = await this.#log.tree.root(version);
-    if (node === undefined || !equalBytes(node.hash(), entry.root))
+    if (node === undefined || !equalBytes(node.hash(), entry.root)) {
+      await this.#checkKept(version);
       throw corrupt(`has another root at ${version} entries`);
+    }
     return { version, root: entry.root };
   }
 
-  async #stream(
-    { version }: IndexAt,
-    stream: StreamName,
-  ): Promise<{ readonly record: StreamRecord | null; readonly tree: OpenedIndexTree; readonly key: Uint8Array }> {
-    const key = streamKey(stream);
-    const { tree, value } = await this.#value(version, key);
-    return { record: value === undefined ? null : decodeStream(value).record, tree, key };
+  async #stream(at: IndexVersion, stream: StreamName): Promise<Asked<StreamRecord>> {
+    return this.#asked(at, streamKey(stream), (value, valueHash) => decodeStream(value, valueHash).record);
   }
 
-  async #subject(
-    { version }: IndexAt,
-    subject: Uint8Array,
-  ): Promise<{ readonly record: SubjectRecord | null; readonly tree: OpenedIndexTree; readonly key: Uint8Array }> {
-    const key = subjectKey(subject);
-    const { tree, value } = await this.#value(version, key);
-    return { record: value === undefined ? null : decodeSubject(value), tree, key };
+  async #subject(at: IndexVersion, subject: Uint8Array): Promise<Asked<SubjectRecord>> {
+    return this.#asked(at, subjectKey(subject), decodeSubject);
   }
 
-  async #value(version: number, key: Uint8Array): Promise<{ tree: OpenedIndexTree; value: Uint8Array | undefined }> {
-    const tree = await this.#log.tree.open(version, [key]);
-    const leaf = tree.get(key);
-    if (leaf === undefined) return { tree, value: undefined };
-    const [value] = await this.#log.store.readDerived([recordKey(key, leaf.version)]);
-    if (value === undefined) throw corrupt('lacks a record');
-    return { tree, value };
+  async #asked<T>(
+    at: IndexVersion,
+    key: Uint8Array,
+    decode: (value: Uint8Array, valueHash: Uint8Array) => T,
+  ): Promise<Asked<T>> {
+    return this.#reading(at, async () => {
+      const tree = await this.#log.tree.open(at, [key]);
+      const leaf = tree.get(key);
+      if (leaf === undefined) return { record: null, tree, key };
+      const [value] = await this.#log.store.readDerived([recordKey(key, leaf.version)]);
+      if (value === undefined) throw corrupt('lacks a record');
+      return { record: decode(value, leaf.valueHash), tree, key };
+    });
+  }
+
+  /** What cannot be read may have gone meanwhile, which is no damage. @throws CoreError `log-range` then */
+  async #reading<T>({ version }: IndexVersion, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof CoreError) || error.code !== 'log-corrupt') throw error;
+      await this.#checkKept(version);
+      throw error;
+    }
+  }
+
+  /** @throws CoreError `log-range` for a version of which parts are gone */
+  async #checkKept(version: number): Promise<void> {
+    const collected = (await readIndexHead(this.#log.store))?.collected ?? 0;
+    if (version >= collected) return;
+    throw new CoreError(
+      'log-range',
+      `the index of the first ${version + 1} entries is not kept any more: it goes back to the checkpoint of ${collected + 1}`,
+    );
   }
 
   async #recordsOf(
-    { version }: IndexAt,
+    at: IndexVersion,
     streams: readonly StreamName[],
   ): Promise<{ stream: StreamName; record: StreamRecord }[]> {
-    const keys = streams.map(streamKey);
-    const tree = await this.#log.tree.open(version, keys);
-    const found = streams.flatMap((stream, i) => {
-      const leaf = tree.get(keys[i]!);
-      // Its first statement is newer than the version.
-      return leaf === undefined ? [] : [{ stream, record: recordKey(keys[i]!, leaf.version) }];
-    });
-    const values = await this.#log.store.readDerived(found.map(({ record }) => record));
-    return found.map(({ stream }, i) => {
-      const value = values[i];
-      if (value === undefined) throw corrupt('lacks a record');
-      return { stream, record: decodeStream(value).record };
+    return this.#reading(at, async () => {
+      const keys = streams.map(streamKey);
+      const tree = await this.#log.tree.open(at, keys);
+      const found = streams.flatMap((stream, i) => {
+        const leaf = tree.get(keys[i]!);
+        // Its first statement is newer than the version.
+        return leaf === undefined ? [] : [{ stream, leaf }];
+      });
+      const values = await this.#log.store.readDerived(found.map(({ leaf }) => recordKey(leaf.key, leaf.version)));
+      return found.map(({ stream, leaf }, i) => {
+        const value = values[i];
+        if (value === undefined) throw corrupt('lacks a record');
+        return { stream, record: decodeStream(value, leaf.valueHash).record };
+      });
     });
   }
 

@@ -1,7 +1,9 @@
+import { sha256 } from '#sha256';
+import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
-import type { StreamRecord } from '../log-index/stream.ts';
+import { formatStreamRecord, type StreamRecord } from '../log-index/stream.ts';
 import { formatSubjectRecord, parseSubjectRecord, type SubjectRecord } from '../log-index/subject.ts';
-import type { CompactRange, NewHashes } from '../tree/compact-range.ts';
+import { type CompactRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { coveringNodes } from '../tree/interval.ts';
 import { decodeIndex, encodeIndex } from './known-leaves.ts';
@@ -28,24 +30,35 @@ export function encodeStream({ record: { count, last, root }, range }: StoredStr
   return value;
 }
 
-/** @throws CoreError `log-corrupt` */
-export function decodeStream(value: Uint8Array): StoredStream {
+/**
+ * @param valueHash that the tree has of the record: what is built on another one would be signed
+ * @throws CoreError `log-corrupt`
+ */
+export function decodeStream(value: Uint8Array, valueHash: Uint8Array): StoredStream {
   const count = decodeIndex(value.subarray(0, 8));
   const hashes = split(value.subarray(STREAM_SIZE));
-  const isWhole = value.length === STREAM_SIZE + hashes.length * HASH_SIZE;
+  const isWhole = value.length === STREAM_SIZE + hashes.length * HASH_SIZE && count > 0;
   if (!isWhole || hashes.length !== coveringNodes({ start: 0, end: count }).length) throw damaged();
   const last = value.slice(8, 8 + HASH_SIZE);
   const root = value.slice(8 + HASH_SIZE, STREAM_SIZE);
-  return { record: { count, last, root }, range: { size: count, hashes } };
+  const record = { count, last, root };
+  if (!equalBytes(sha256(formatStreamRecord(record)), valueHash)) throw damaged();
+  const range = { size: count, hashes };
+  if (!equalBytes(rangeRoot(range), root)) throw damaged();
+  return { record, range };
 }
 
-/** A subject as a derived value: its record. */
+/** A subject as a derived value: its record in CBOR. */
 export function encodeSubject(record: SubjectRecord): Uint8Array {
   return formatSubjectRecord(record);
 }
 
-/** @throws CoreError `log-corrupt` */
-export function decodeSubject(value: Uint8Array): SubjectRecord {
+/**
+ * @param valueHash that the tree has of the record
+ * @throws CoreError `log-corrupt`
+ */
+export function decodeSubject(value: Uint8Array, valueHash: Uint8Array): SubjectRecord {
+  if (!equalBytes(sha256(value), valueHash)) throw damaged();
   try {
     return parseSubjectRecord(value);
   } catch (cause) {

@@ -51,7 +51,7 @@ export class IndexReplay {
     const { mapping, size, collected } = this.#options;
     const read = async (keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> =>
       keys.map((key) => this.kept.get(mapKey(key))?.[1]);
-    const indexer = new Indexer({ mapping, tree: new IndexTree(read), read, version: undefined });
+    const indexer = new Indexer({ mapping, tree: new IndexTree(read), read, at: undefined });
     let start = 0;
     let entries: IndexedEntry[] = [];
     for await (const { entry, leafHash } of this.#entries()) {

@@ -10,6 +10,13 @@ import { mapKey } from './map-key.ts';
 /** Reads derived keys, as a store does. */
 export type ReadDerived = (keys: readonly Uint8Array[]) => Promise<readonly (Uint8Array | undefined)[]>;
 
+/** A version of a tree. */
+export interface IndexVersion {
+  readonly version: number;
+  /** The root of the prefix tree. */
+  readonly root: Uint8Array;
+}
+
 /** What an update writes, and what nobody needs any more who looks at no earlier version. */
 export interface IndexUpdate {
   /** The root of the prefix tree. */
@@ -30,9 +37,10 @@ interface OpenedNode {
   readonly below: Map<number, OpenedNode>;
 }
 
-/** A node to be read: the way to it, and which keys lead there. */
+/** A node to be read: the way to it, what it has to hash to, and which keys lead there. */
 interface Wanted {
   readonly name: Uint8Array;
+  readonly hash: Uint8Array;
   readonly start: number;
   readonly end: number;
   readonly into: (opened: OpenedNode) => void;
@@ -58,24 +66,26 @@ export class IndexTree {
   }
 
   /**
-   * The nodes of a version on the way to some keys: one read for each level of them.
+   * The nodes of a version on the way to some keys: one read for each level of them, each checked against the one above it.
+   * Whoever builds on one that is damaged signs what it says.
    *
-   * @param version undefined for the tree without keys, before the first version
-   * @throws CoreError `log-corrupt` if a node is missing
+   * @param at the version, and the root that it has; undefined for the tree without keys, before the first version
+   * @throws CoreError `log-corrupt` if a node is missing or another one
    */
-  async open(version: number | undefined, keys: readonly Uint8Array[]): Promise<OpenedIndexTree> {
+  async open(at: IndexVersion | undefined, keys: readonly Uint8Array[]): Promise<OpenedIndexTree> {
     const sorted = keys.length < 2 ? keys : [...keys].sort(compareBytes);
     let root = NOTHING;
     let wanted: Wanted[] = [];
-    if (version !== undefined) {
+    if (at !== undefined) {
       const into = (opened: OpenedNode): void => {
         root = opened;
       };
-      wanted.push({ name: nodeKey(ROOT_PATH, 0, version), start: 0, end: sorted.length, into });
+      const name = nodeKey(ROOT_PATH, 0, at.version);
+      wanted.push({ name, hash: at.root, start: 0, end: sorted.length, into });
     }
     for (let depth = 0; wanted.length > 0; depth++) {
       if (depth > MAX_NODE_DEPTH) throw damaged('goes on below its keys');
-      const nodes = await this.#load(wanted.map(({ name }) => name));
+      const nodes = await this.#load(wanted);
       const below: Wanted[] = [];
       for (const [i, { start, end, into }] of wanted.entries()) {
         const opened: OpenedNode = { node: nodes[i]!, below: new Map() };
@@ -85,30 +95,33 @@ export class IndexTree {
           const place = nibbleAt(key, depth);
           let to = from + 1;
           while (to < end && nibbleAt(sorted[to]!, depth) === place) to++;
-          const version = opened.node.subtreeAt(place);
-          if (version !== undefined) {
-            const name = nodeKey(key, depth + 1, version);
-            below.push({ name, start: from, end: to, into: (child) => opened.below.set(place, child) });
+          const slot = opened.node.slot(place);
+          if (slot?.kind === 'subtree') {
+            const name = nodeKey(key, depth + 1, slot.version);
+            const into = (child: OpenedNode): void => void opened.below.set(place, child);
+            below.push({ name, hash: slot.hash, start: from, end: to, into });
           }
           from = to;
         }
       }
       wanted = below;
     }
-    return new OpenedIndexTree(version, root, (key, node) => this.#keep(key, node));
+    return new OpenedIndexTree(at?.version, root, (key, node) => this.#keep(key, node));
   }
 
-  async #load(names: readonly Uint8Array[]): Promise<IndexNode[]> {
-    const texts = names.map(mapKey);
+  async #load(wanted: readonly Pick<Wanted, 'name' | 'hash'>[]): Promise<IndexNode[]> {
+    const texts = wanted.map(({ name }) => mapKey(name));
     const kept = texts.map((text) => this.#kept.get(text));
-    const missing = names.filter((_, i) => kept[i] === undefined);
+    const missing = wanted.filter((_, i) => kept[i] === undefined).map(({ name }) => name);
     const values = missing.length === 0 ? [] : await this.#read(missing);
     let at = 0;
     return kept.map((node, i) => {
+      // What is kept was checked, or written here.
       if (node !== undefined) return node;
       const value = values[at++];
       if (value === undefined) throw damaged('lacks a node');
       const read = IndexNode.decode(value);
+      if (!equalBytes(read.hash(), wanted[i]!.hash)) throw damaged('has another node than the one above it says');
       this.#keep(texts[i]!, read);
       return read;
     });

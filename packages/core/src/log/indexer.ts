@@ -3,7 +3,7 @@ import { CoreError } from '../error.ts';
 import { formatIndexEntry } from '../log-index/index-entry.ts';
 import { type IndexMapping, preimageOf } from '../log-index/index-mapping.ts';
 import { formatStreamRecord } from '../log-index/stream.ts';
-import { formatSubjectRecord, type SubjectElement } from '../log-index/subject.ts';
+import { formatSubjectRecord, type SubjectElement, type SubjectRecord } from '../log-index/subject.ts';
 import type { PrefixLeaf } from '../prefix/prefix-proof.ts';
 import { EMPTY_RANGE, extendRange, rangeRoot } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
@@ -17,8 +17,9 @@ import {
   encodePosition,
   encodeStream,
   encodeSubject,
+  type StoredStream,
 } from './index-record.ts';
-import type { IndexTree, ReadDerived } from './index-tree.ts';
+import type { IndexTree, IndexVersion, ReadDerived } from './index-tree.ts';
 import { mapKey } from './map-key.ts';
 import { encodeReplaced } from './replaced-keys.ts';
 
@@ -60,13 +61,13 @@ export class Indexer {
   readonly #tree: IndexTree;
   readonly #read: ReadDerived;
   /** The version that the next one goes on with. */
-  #version: number | undefined;
+  #at: IndexVersion | undefined;
 
-  constructor({ mapping, tree, read, version }: IndexerOptions) {
+  constructor({ mapping, tree, read, at }: IndexerOptions) {
     this.#mapping = mapping;
     this.#tree = tree;
     this.#read = read;
-    this.#version = version;
+    this.#at = at;
   }
 
   /**
@@ -79,7 +80,7 @@ export class Indexer {
     const version = start + entries.length;
     const changes = this.#changes(entries, start);
     const tree = await this.#tree.open(
-      this.#version,
+      this.#at,
       changes.map(({ key }) => key),
     );
     const found = changes.map(({ key }) => tree.get(key));
@@ -94,16 +95,19 @@ export class Indexer {
       if (found[i] === undefined) lasting.push([nameKey(preimage), new Uint8Array(0)]);
       else {
         value = values[at++];
-        if (value === undefined)
+        if (value === undefined) {
           throw new CoreError('log-corrupt', 'the index lacks a record: check the log with fsck');
+        }
       }
       const { stored, record } =
-        statements === undefined ? nextSubject(change, value) : nextStream(key, statements, value, lasting);
+        statements === undefined
+          ? nextSubject(change, value && decodeSubject(value, found[i]!.valueHash))
+          : nextStream(key, statements, value && decodeStream(value, found[i]!.valueHash), lasting);
       records.push([recordKey(key, version), stored]);
       return { key, valueHash: sha256(record) };
     });
     const { root, written, replaced } = tree.update(version, leaves);
-    this.#version = version;
+    this.#at = { version, root };
     return {
       entry: formatIndexEntry({ size: version, root }),
       root,
@@ -139,8 +143,8 @@ export interface IndexerOptions {
   readonly mapping: IndexMapping;
   readonly tree: IndexTree;
   readonly read: ReadDerived;
-  /** The version of the log's newest index entry; undefined if it has none. */
-  readonly version: number | undefined;
+  /** That of the log's newest index entry; undefined if it has none. */
+  readonly at: IndexVersion | undefined;
 }
 
 /** What a commit of an indexed log writes and removes besides its entries. */
@@ -159,10 +163,10 @@ const wordOf = ({ type, issuer }: Pick<SubjectElement, 'type' | 'issuer'>): stri
 function nextStream(
   key: Uint8Array,
   statements: NonNullable<Change['statements']>,
-  value: Uint8Array | undefined,
+  old: StoredStream | undefined,
   lasting: DerivedPair[],
 ): { stored: Uint8Array; record: Uint8Array } {
-  const before = value === undefined ? EMPTY_RANGE : decodeStream(value).range;
+  const before = old?.range ?? EMPTY_RANGE;
   const leafHashes = new Uint8Array(statements.length * HASH_SIZE);
   statements.forEach(({ leafHash }, i) => {
     leafHashes.set(leafHash, i * HASH_SIZE);
@@ -177,8 +181,8 @@ function nextStream(
   return { stored: encodeStream({ record, range }), record: formatStreamRecord(record) };
 }
 
-function nextSubject({ words }: Change, value: Uint8Array | undefined): { stored: Uint8Array; record: Uint8Array } {
-  const all = new Map(value === undefined ? [] : decodeSubject(value).map((element) => [wordOf(element), element]));
+function nextSubject({ words }: Change, old: SubjectRecord | undefined): { stored: Uint8Array; record: Uint8Array } {
+  const all = new Map((old ?? []).map((element) => [wordOf(element), element]));
   for (const [word, element] of words!) all.set(word, element);
   const record = [...all.values()];
   return { stored: encodeSubject(record), record: formatSubjectRecord(record) };

@@ -11,7 +11,7 @@ import type { LogCheckpoint } from './checkpoint-keeper.ts';
 import { CommitIndex } from './commit-index.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import { entryChunks } from './entry-chunks.ts';
-import type { IndexHead } from './index-head.ts';
+import { type OpenedIndexHead, readIndexHead } from './index-head.ts';
 import { Judge } from './judge.ts';
 import { KnownLeaves } from './known-leaves.ts';
 import { checkAdmission, checkMapping, checkSigner, signingKey } from './log-key.ts';
@@ -54,6 +54,7 @@ export class Log extends LogReading implements AsyncDisposable {
   readonly #signer: Signer | undefined;
   readonly #admission: Admission | undefined;
   readonly #mapping: IndexMapping | undefined;
+  readonly #index: CommitIndex | undefined;
   readonly #sequencer: Sequencer;
   #closing: Promise<void> | undefined;
 
@@ -61,7 +62,7 @@ export class Log extends LogReading implements AsyncDisposable {
     store: Store,
     description: LogDescription,
     key: VerifierKey,
-    opened: OpenedTree & { readonly index: IndexHead | undefined },
+    opened: OpenedTree & { readonly index: OpenedIndexHead | undefined },
     { signer, admission, mapping }: OpenOptions,
   ) {
     super(store, description, key, opened);
@@ -70,12 +71,13 @@ export class Log extends LogReading implements AsyncDisposable {
     this.#mapping = mapping;
     const { tree, pending } = this;
     const oldest = (): number => this.checkpoints.oldest;
+    this.#index = mapping && new CommitIndex({ store, mapping, tree, pending, head: opened.index, oldest });
     this.#sequencer = new Sequencer(
       {
         store,
         knownLeaves: description.duplicates || admission !== undefined ? undefined : new KnownLeaves(store),
         judge: admission && new Judge(admission, this.stored),
-        index: mapping && new CommitIndex({ store, mapping, tree, pending, head: opened.index, oldest }),
+        index: this.#index,
         head: () => this.head,
         committed: async (head) => {
           this.head = head;
@@ -206,7 +208,8 @@ export class Log extends LogReading implements AsyncDisposable {
    *
    * @returns the checkpoint with all its signatures
    * @throws CoreError `log-range` if the tree is larger than the log; `log-corrupt` if it is another one; what
-   * `openCheckpoint` throws; `checkpoint-malformed` for one with extension lines
+   * `openCheckpoint` throws; `checkpoint-malformed` for one with extension lines; `log-range` also for a tree whose index is not
+   * kept any more
    */
   async publish(note: Uint8Array): Promise<LogCheckpoint> {
     this.checkOpen();
@@ -220,9 +223,23 @@ export class Log extends LogReading implements AsyncDisposable {
     }
     requireRoot(checkpoint, await this.rootAt(checkpoint.size));
     const { size, root } = checkpoint;
+    await this.#checkIndexKept(size);
     const published = this.checkpoints.add({ size, root, note });
     await this.checkpoints.stored();
     return copyOf(published);
+  }
+
+  /** Nothing could be proven by a cosigned checkpoint whose index is gone. @throws CoreError `log-range` */
+  async #checkIndexKept(size: number): Promise<void> {
+    if (size === 0) return;
+    const stored = this.description.indexed ? await readIndexHead(this.store) : undefined;
+    const collected = Math.max(stored?.collected ?? 0, this.#index?.collected ?? 0);
+    if (size - 1 >= collected) return;
+    throw new CoreError(
+      'log-range',
+      `the index of the tree of ${size} entries is not kept any more, so nothing could be proven by a checkpoint of it: have ` +
+        'a newer one cosigned',
+    );
   }
 
   /** Waits for what is under way, and closes the store. */

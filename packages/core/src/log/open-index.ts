@@ -2,8 +2,7 @@ import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { type IndexEntry, indexEntryOf } from '../log-index/index-entry.ts';
 import type { VerifierKey } from '../note/vkey.ts';
-import { decodeIndexHead, type IndexHead } from './index-head.ts';
-import { INDEX_HEAD_KEY } from './index-keys.ts';
+import { type OpenedIndexHead, readIndexHead } from './index-head.ts';
 import { IndexTree } from './index-tree.ts';
 import type { Head, Store } from './store.ts';
 import { StoreReader } from './store-reader.ts';
@@ -28,17 +27,16 @@ interface OpenedLog {
 export async function openIndex(
   store: Store,
   { key, duplicates, head: { size: entryCount } }: OpenedLog,
-): Promise<IndexHead | undefined> {
+): Promise<OpenedIndexHead | undefined> {
   const size = (): number => entryCount;
   const entries = new StoredEntries({ store, reader: new StoreReader(store, size), key, duplicates, size });
-  const [stored] = await store.readDerived([INDEX_HEAD_KEY]);
+  const head = await readIndexHead(store);
   if (entries.size === 0) {
-    if (stored !== undefined) throw corrupt('the log is empty, and its index is not');
+    if (head !== undefined) throw corrupt('the log is empty, and its index is not');
     return undefined;
   }
   const { size: version, root } = await lastIndexEntry(entries);
-  if (stored === undefined) throw corrupt('the log has no index, or one that is being derived');
-  const head = decodeIndexHead(stored);
+  if (head === undefined) throw corrupt('the log has no index, or one that is being derived');
   if (head.version !== version) {
     throw corrupt(`the index is that of ${head.version} entries, and the log has ${version} before its last`);
   }
@@ -46,7 +44,7 @@ export async function openIndex(
   if (node === undefined || !equalBytes(node.hash(), root)) {
     throw corrupt('the index has another root than the index entry that the log ends with');
   }
-  return head;
+  return { ...head, root };
 }
 
 /** The index entry that a log ends with. @throws CoreError `log-corrupt` if it ends with another one */

@@ -50,6 +50,11 @@ export class ReplacedKeys {
     this.#collected = collected;
   }
 
+  /** What this version and earlier ones replaced is gone, or about to be. */
+  get collected(): number {
+    return this.#collected;
+  }
+
   /**
    * What the next commit is to remove.
    *

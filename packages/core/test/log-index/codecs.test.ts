@@ -166,6 +166,13 @@ describe('an index proof', () => {
     ['of a later version', changed(stream, { v: 2 }), 'version'],
     ['of no version', changed(stream, { v: undefined }), 'index proof.v is not'],
     ['of an unknown type', changed(stream, { type: 'other' }), 'type'],
+    ['of a type that every object has', changed(stream, { type: 'constructor' }), 'type'],
+    ['with an entry that is too large', changed(stream, { entries: [new Uint8Array(65_536)] }), 'entries.0 is 1 to'],
+    [
+      'with more hashes of a history than a tree can have',
+      changed(history, { history: [1, Array.from({ length: 64 }, () => ROOT)] }),
+      'history.before has at most 63',
+    ],
     ['without a root', changed(stream, { root: undefined }), 'root'],
     ['with a field more', changed(stream, { x: 1 }), 'no field'],
     ["with another type's field", changed(subject, { history: [0, []] }), 'no field'],

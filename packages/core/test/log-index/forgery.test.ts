@@ -2,7 +2,7 @@ import { subjectKeyOf } from '@vitrine/testkit';
 import { describe, expect, test } from 'vitest';
 import { encodeCbor } from '../../src/cbor/cbor.ts';
 import { ProofError } from '../../src/error.ts';
-import { verifyHistory, verifyStream } from '../../src/log-index/index-claim.ts';
+import { verifyHistory, verifyStream, verifyStreams, verifySubject } from '../../src/log-index/index-claim.ts';
 import { formatIndexEntry, indexLeaf, verifyIndexInclusion } from '../../src/log-index/index-entry.ts';
 import type { IndexMapping } from '../../src/log-index/index-mapping.ts';
 import type { StreamProof, SubjectProof } from '../../src/log-index/index-proof.ts';
@@ -271,6 +271,17 @@ const FORGERIES: Forgery[] = [
     },
   ],
   [
+    "another stream's statement in the middle of a history",
+    'is not of the stream',
+    () => {
+      const lie = new IndexedTree(
+        [statement(0), statement(0, OTHER), statement(1)],
+        lying(statement(0, OTHER), statement(4)),
+      );
+      return lie.with(lie.history(0));
+    },
+  ],
+  [
     'what is no statement as the newest',
     'is not of the stream',
     () => {
@@ -326,7 +337,7 @@ const FORGERIES: Forgery[] = [
   ['a list that lacks a subject', 'another root', () => LOG.with({ ...LOG.streams(), subjects: [] })],
   [
     'a list with a stream twice',
-    'listed twice',
+    'out of order, or there twice',
     () => LOG.with({ ...LOG.streams(), streams: [...LOG.streams().streams, LOG.streams().streams[0]!] }),
   ],
   [
@@ -344,6 +355,40 @@ const FORGERIES: Forgery[] = [
     },
   ],
 ];
+
+describe('a claim that cannot be one', () => {
+  const leafHashes = history.entries.map(leafHash);
+  const { from, before } = history.history!;
+  const short = new Uint8Array(31);
+
+  test.each<[string, () => void]>([
+    ['a history from no position', () => verifyHistory({ record, from: Number.NaN, before, leafHashes })],
+    ['a history from half a position', () => verifyHistory({ record, from: 1.5, before, leafHashes })],
+    ['a history from a negative position', () => verifyHistory({ record, from: -1, before: [], leafHashes })],
+    ['a history with too few hashes before it', () => verifyHistory({ record, from, before: [], leafHashes })],
+    ['a history with a short hash before it', () => verifyHistory({ record, from, before: [short], leafHashes })],
+    [
+      'a history with a short leaf hash',
+      () => verifyHistory({ record, from, before, leafHashes: leafHashes.with(1, short) }),
+    ],
+    ['a short subject', () => verifySubject({ ...LOG.subject(SUBJECT), subject: short })],
+    ['a short root of streams', () => verifyStreams({ ...LOG.streams(), indexRoot: short })],
+    [
+      'a short subject among streams',
+      () => verifyStreams({ ...LOG.streams(), subjects: [{ subject: short, valueHash: SUBJECT }] }),
+    ],
+    [
+      'a short hash of a record',
+      () => verifyStreams({ ...LOG.streams(), subjects: [{ subject: SUBJECT, valueHash: short }] }),
+    ],
+    ['streams out of order', () => verifyStreams({ ...LOG.streams(), streams: LOG.streams().streams.toReversed() })],
+    ['a name that is no text', () => verifyStream({ ...LOG.stream(), stream: { ...STREAM, issuer: '\ud800' } })],
+    ['a short root of the index', () => void indexLeaf({ size: 3, indexRoot: short })],
+    ['an index in half a tree', () => void indexLeaf({ size: 2.5, indexRoot: SUBJECT })],
+  ])('is refused: %s', (_, verify) => {
+    expect(verify).toThrow(ProofError);
+  });
+});
 
 describe('a forged proof of what an index says', () => {
   test.each(FORGERIES)('is refused: %s', (_, message, options) => {

@@ -119,7 +119,12 @@ export class IndexedTree {
     return {
       type: 'streams',
       indexRoot: this.indexRoot,
-      streams: [...this.index.streams.values()].map(({ name }) => ({ stream: name, record: this.streamRecord(name)! })),
+      // All names here have one length but the last part, whose shorter ones come first.
+      streams: [...this.index.streams.values()]
+        .map(({ name }) => ({ stream: name, record: this.streamRecord(name)! }))
+        .sort(
+          (a, b) => a.stream.stream.length - b.stream.stream.length || (a.stream.stream < b.stream.stream ? -1 : 1),
+        ),
       subjects: [...this.index.subjects.keys()].map((hex) => {
         const subject = new Uint8Array(Buffer.from(hex, 'hex'));
         return { subject, valueHash: tree.prove(subjectKeyOf(subject)).leaf!.valueHash };

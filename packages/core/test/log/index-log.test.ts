@@ -4,14 +4,30 @@ import { encodeCbor } from '../../src/cbor/cbor.ts';
 import type { Admission } from '../../src/log/admission.ts';
 import { fsck } from '../../src/log/fsck.ts';
 import { INDEX_HEAD_KEY, INDEX_KEY_PREFIX, isVersioned } from '../../src/log/index-keys.ts';
+import { encodeIndex, leafKey } from '../../src/log/known-leaves.ts';
 import { Log } from '../../src/log/log.ts';
 import { reindex } from '../../src/log/reindex.ts';
 import { MAX_COMMIT_ENTRIES } from '../../src/log/sequencer.ts';
 import { verifyStream } from '../../src/log-index/index-claim.ts';
 import { formatIndexEntry, indexEntryOf, verifyIndexInclusion } from '../../src/log-index/index-entry.ts';
 import type { IndexMapping } from '../../src/log-index/index-mapping.ts';
+import { formatCheckpoint } from '../../src/note/checkpoint.ts';
+import { formatSignedNote, signNote } from '../../src/note/signed-note.ts';
+import { formatBundle } from '../../src/tile/entry-bundle.ts';
+import { appendLeaf, EMPTY_RANGE, rangeRoot } from '../../src/tree/compact-range.ts';
 import { leafHash } from '../../src/tree/hash.ts';
-import { collect, cosigned, createLog, errorOf, expectCode, OPTIONS, openLog, SIGNER, utf8 } from './fixtures.ts';
+import {
+  collect,
+  cosigned,
+  createLog,
+  errorOf,
+  expectCode,
+  OPTIONS,
+  ORIGIN,
+  openLog,
+  SIGNER,
+  utf8,
+} from './fixtures.ts';
 import {
   ADMIT_ALL,
   commit,
@@ -217,9 +233,13 @@ describe('what is kept of an index', () => {
     };
     const versioned = (): number => indexKeys(disk).filter((key) => isVersioned(Buffer.from(key, 'hex'))).length;
     await grow(200);
+    await cosignNewest(log);
+    await grow(40);
     const few = versioned();
     await grow(400);
-    // Nobody has cosigned: only the newest versions are there, and as many as one commit in 32 leaves.
+    await cosignNewest(log);
+    await grow(40);
+    // Only the versions since the cosigned one are there, and as many as one commit in 32 leaves.
     expect(versioned()).toBeLessThan(few + 50);
     await expectCode(log.latest(streams[0]!, 20), 'log-range');
 
@@ -242,6 +262,64 @@ describe('what is kept of an index', () => {
     await expectCode(log.latest(streams[3]!, size), 'log-range');
     await log[Symbol.asyncDispose]();
     expect(await check(disk)).toBe(log.size);
+  });
+
+  test('is there for the first cosignature, if that does not take too long', async () => {
+    const { disk, log } = await createIndexed();
+    const streams = Array.from({ length: 10 }, (_, i) => ({ ...STREAM, stream: `p${i}` }));
+    const notes: Uint8Array[] = [];
+    let n = 0;
+    for (let i = 0; i < 120; i++) {
+      await log.append(statement(streams[n % 10]!, n++));
+      notes.push(log.checkpoint().note);
+    }
+    // Witnesses looked at an early tree, and answer now.
+    await log.publish(await cosigned(notes[9]!));
+    expect((await log.proveLatest(streams[3]!, 20)).claim.record.count).toBe(1);
+    for (let i = 0; i < 120; i++) await log.append(statement(streams[n % 10]!, n++));
+    expect((await log.proveLatest(streams[3]!, 20)).claim.record.count).toBe(1);
+    await log[Symbol.asyncDispose]();
+    expect(await check(disk)).toBe(480);
+  });
+
+  test('that is gone refuses a cosigned checkpoint, by which nothing could be proven', async () => {
+    const { disk, log } = await createIndexed();
+    const notes: Uint8Array[] = [];
+    for (let round = 0; round < 80; round++) {
+      await commit(
+        log,
+        Array.from({ length: 100 }, (_, i) => statement({ ...STREAM, stream: `p${i}` }, round)),
+      );
+      notes.push(log.checkpoint().note);
+    }
+    await expectCode(log.publish(await cosigned(notes[0]!)), 'log-range');
+    expect(log.cosignedCheckpoint()).toBeUndefined();
+    await log.publish(await cosigned(notes.at(-1)!));
+    await log[Symbol.asyncDispose]();
+    expect(await check(disk)).toBe(8080);
+    // Not only while it remembers.
+    const { log: reopened } = await openIndexed(disk);
+    await expectCode(reopened.publish(await cosigned(notes[1]!)), 'log-range');
+  });
+
+  test('can go while somebody reads it, which is no damage', async () => {
+    const { log } = await createIndexed();
+    const streams = Array.from({ length: 600 }, (_, i) => ({ ...STREAM, stream: `p${i}` }));
+    await commit(
+      log,
+      streams.map((stream) => statement(stream, 0)),
+    );
+    await cosignNewest(log);
+    const reading = log.streams();
+    expect((await reading.next()).done).toBe(false);
+    for (let round = 1; round < 40; round++) {
+      await commit(
+        log,
+        streams.map((stream) => statement(stream, round)),
+      );
+      await cosignNewest(log);
+    }
+    await expectCode(collect(reading), 'log-range');
   });
 
   test('goes a part at a time after a long while in which nothing could go', async () => {
@@ -336,7 +414,117 @@ describe('opening a log with an index', () => {
   );
 });
 
+describe('a damaged index', () => {
+  const damages: [string, string][] = [
+    ['a node', '696e01'],
+    ['a record', '6972'],
+  ];
+
+  test.each(damages)('is neither handed out nor built upon: %s, whichever byte', async (_, prefix) => {
+    const { disk, log } = await createIndexed();
+    const streams = Array.from({ length: 40 }, (_, i) => ({ ...STREAM, stream: `p${i}` }));
+    for (const round of [1, 2, 3])
+      await commit(
+        log,
+        streams.map((stream) => statement(stream, round)),
+      );
+    const subject = leafHash(statement(streams[0]!, 1));
+    await commit(log, [word('review', 'a.example', subject), word('withdrawal', 'b.example', subject)]);
+    await log[Symbol.asyncDispose]();
+    const key = [...disk.derived.keys()]
+      .filter((name) => name.startsWith(prefix))
+      .sort()
+      .at(-1)!;
+    const value = disk.derived.get(key)!;
+    let caught = 0;
+    for (let at = 0; at < value.length; at++) {
+      disk.derived.set(key, value.with(at, value[at]! ^ 0x10));
+      const { log: damaged } = await openIndexed(disk);
+      const answers = await Promise.allSettled([
+        ...streams.map(async (stream) => expect((await damaged.latest(stream))?.record.count).toBe(3)),
+        (async () => expect(await damaged.subject(subject)).toHaveLength(2))(),
+      ]);
+      // Each is right, or an error that tells of damage.
+      for (const answer of answers) {
+        if (answer.status === 'fulfilled') continue;
+        expect(answer.reason).toMatchObject({ code: 'log-corrupt' });
+        caught++;
+      }
+      const appended = await Promise.allSettled([
+        ...streams.map((stream) => damaged.append(statement(stream, 4))),
+        damaged.append(word('review', 'c.example', subject)),
+      ]);
+      expect(appended.every(({ status }) => status === 'rejected')).toBe(true);
+      await damaged[Symbol.asyncDispose]();
+    }
+    expect(caught).toBeGreaterThanOrEqual(value.length);
+    disk.derived.set(key, value);
+    const { log: sound } = await openIndexed(disk);
+    await commit(
+      sound,
+      streams.map((stream) => statement(stream, 4)),
+    );
+    await sound[Symbol.asyncDispose]();
+    await check(disk);
+  });
+});
+
 describe('fsck of a log with an index', () => {
+  test('finds a log sound whose first checkpoint was not stored any more when it stopped', async () => {
+    const { disk, log, store } = await createIndexed();
+    store.plan('publish', { fault: 'dropped' });
+    await log.append(statement(STREAM, 1)).catch(() => {});
+    await log[Symbol.asyncDispose]().catch(() => {});
+    expect(disk.head.size).toBe(2);
+    expect(await check(disk)).toBe(2);
+    expect((await openIndexed(disk)).log.checkpoint().size).toBe(2);
+  });
+
+  test('finds a log sound whose empty tree was cosigned', async () => {
+    const { disk, log } = await createIndexed();
+    await cosignNewest(log);
+    for (let i = 0; i < 50; i++) await log.append(statement(STREAM, i));
+    await log[Symbol.asyncDispose]();
+    expect(await check(disk)).toBe(100);
+  });
+
+  test('finds an index entry of another size, whatever its root', async () => {
+    // What a log would have to write itself, because it takes none from outside: so one without an index does it.
+    const { log, disk } = await createLog({ kind: 'statements', admission: ADMIT_ALL });
+    await log.append(statement(STREAM, 1));
+    await log[Symbol.asyncDispose]();
+    const honest = await createIndexed();
+    await honest.log.append(statement(STREAM, 1));
+    const { root } = indexEntryOf(await honest.log.entry(1))!;
+    await honest.log[Symbol.asyncDispose]();
+    const entries = [statement(STREAM, 1), formatIndexEntry({ size: 2, root })];
+    const forged = new MemoryDisk();
+    const store = await MemoryStore.create(forged, honest.disk.description!);
+    let range = EMPTY_RANGE;
+    for (const entry of entries) range = appendLeaf(range, leafHash(entry));
+    await store.commit({
+      expected: forged.head,
+      head: { size: 2, root: rangeRoot(range) },
+      tiles: [
+        { level: 0, index: 0, start: 0, bytes: new Uint8Array(entries.flatMap((entry) => [...leafHash(entry)])) },
+      ],
+      bundles: [{ index: 0, start: 0, bytes: formatBundle(entries) }],
+      derived: [
+        ...[...honest.disk.derived]
+          .filter(([key]) => !key.startsWith('6c'))
+          .map(([key, value]) => [new Uint8Array(Buffer.from(key, 'hex')), value] as const),
+        ...entries.map((entry, i) => [leafKey(leafHash(entry)), encodeIndex(i)] as const),
+      ],
+    });
+    const text = formatCheckpoint({ origin: ORIGIN, size: 2, root: rangeRoot(range), extensions: [] });
+    await store.publish({ signed: formatSignedNote(await signNote(text, [SIGNER])) });
+    expect((await expectCode(check(forged), 'log-corrupt')).message).toContain(
+      'entry 1 is an index entry that speaks of 2',
+    );
+    await expectCode(openIndexed(forged), 'log-corrupt');
+    expect(disk.head.size).toBe(1);
+  });
+
   const SUBJECT = leafHash(statement(STREAM, 0));
 
   /** A log whose commits are each of one entry; the last are a review and a withdrawal of the first. */

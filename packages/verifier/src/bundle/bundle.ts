@@ -78,11 +78,11 @@ export interface Bundle {
 /** Largest bundle, in bytes. */
 export const MAX_BUNDLE_SIZE: number = 4 << 20;
 /** Most statements in a bundle. */
-export const MAX_STATEMENTS = 600;
+const MAX_STATEMENTS = 600;
 /** Most earlier trees in a bundle. */
 export const MAX_EARLIER_TREES = 64;
 /** Largest manifest in a bundle, in bytes. */
-export const MAX_MANIFEST_SIZE: number = 1 << 20;
+const MAX_MANIFEST_SIZE: number = 1 << 20;
 
 // Each claim adds a path at most: 63 hashes.
 const MAX_PROOF = 63 * (MAX_STATEMENTS + MAX_EARLIER_TREES + 1);

@@ -18,7 +18,7 @@ import {
 } from './world.ts';
 
 const vkeyOf = (name: string, type: number, seed = 90): string =>
-  formatVkey(privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed).with(0, seed >>> 8)).vkey);
+  formatVkey(privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed).with(0, 128 + (seed >>> 8))).vkey);
 
 /** What a file with these lines is refused with. */
 function refusalOf(lines: readonly string[]): Refusal {

@@ -22,6 +22,7 @@ export {
   type SeenCheckpoint,
   type StreamState,
 } from './state/state.ts';
+export { formatState, MAX_STATE_SIZE, parseState } from './state/state-codec.ts';
 export { formatDuration, parseDuration } from './trust/duration.ts';
 export { MAX_TRUST_ENTRIES, parseTrust } from './trust/parse-trust.ts';
 export { isExactPattern, matchesPattern } from './trust/stream-pattern.ts';

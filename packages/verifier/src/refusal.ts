@@ -51,6 +51,8 @@ export type RefusalCode =
   | 'release-expired'
   | 'too-old'
   // The state.
+  | 'state-malformed'
+  | 'state-newer'
   | 'clock'
   | 'fork'
   | 'rollback'

@@ -1,5 +1,6 @@
 import { CoreError, type CoreErrorCode } from '@vitrine/core';
 import { SignerError, type SignerErrorCode } from '@vitrine/signer';
+import { Refusal, type RefusalCode } from '@vitrine/verifier';
 
 /**
  * Why the command itself refused something. Codes are stable and documented in docs/errors.md; messages are for people
@@ -28,6 +29,8 @@ export type CliErrorCode =
   | 'records-differ'
   | 'rebuild-differs'
   | 'normalizer-failed'
+  | 'state-locked'
+  | 'witness-conflict'
   | 'not-confirmed'
   | 'interrupted'
   | 'unexpected';
@@ -42,6 +45,9 @@ export class CliError extends Error {
     this.code = code;
   }
 }
+
+/** A code that this program can fail with. */
+export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | CliErrorCode;
 
 /** Done. */
 export const EXIT_DONE = 0;
@@ -59,7 +65,7 @@ const INTERRUPTED = 130;
  * a policy or the stored log? 1: do not go on with what was checked. Would another command line or other input have
  * helped? 2. Is it the machine, a file or another process? 3: the same command can succeed later.
  */
-export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliErrorCode, number>> = {
+export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'proof-range': REFUSED,
   'proof-length': REFUSED,
   'proof-mismatch': REFUSED,
@@ -100,6 +106,48 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'rebuild-differs': REFUSED,
   'manifest-malformed': REFUSED,
   'stream-missing': REFUSED,
+  'trust-malformed': REFUSED,
+  'trust-expired': REFUSED,
+  'trust-serial': REFUSED,
+  'bundle-unreadable': REFUSED,
+  'checkpoint-log': REFUSED,
+  'checkpoint-unsigned': REFUSED,
+  'checkpoint-signature': REFUSED,
+  'checkpoint-witnesses': REFUSED,
+  'inclusion-wrong': REFUSED,
+  'statement-unreadable': REFUSED,
+  'statement-forged': REFUSED,
+  'statement-audience': REFUSED,
+  'statement-type': REFUSED,
+  'signer-unknown': REFUSED,
+  'signer-ended': REFUSED,
+  'signer-other': REFUSED,
+  'stream-other': REFUSED,
+  'artifact-unknown': REFUSED,
+  'manifest-other': REFUSED,
+  'no-rule': REFUSED,
+  'log-other': REFUSED,
+  'index-wrong': REFUSED,
+  'index-unchecked': REFUSED,
+  withdrawn: REFUSED,
+  'source-other': REFUSED,
+  'source-unknown': REFUSED,
+  'review-missing': REFUSED,
+  'review-invalid': REFUSED,
+  rejected: REFUSED,
+  'source-unreviewed': REFUSED,
+  unreviewed: REFUSED,
+  unreproduced: REFUSED,
+  superseded: REFUSED,
+  'artifact-other': REFUSED,
+  'size-other': REFUSED,
+  'release-expired': REFUSED,
+  'too-old': REFUSED,
+  'state-malformed': REFUSED,
+  clock: REFUSED,
+  fork: REFUSED,
+  rollback: REFUSED,
+  stale: REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
@@ -132,6 +180,7 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'source-missing': WRONG_USE,
   'records-malformed': WRONG_USE,
   'agent-key': WRONG_USE,
+  'witness-conflict': WRONG_USE,
   'not-confirmed': WRONG_USE,
 
   'file-missing': COULD_NOT,
@@ -154,6 +203,9 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
   'agent-failed': COULD_NOT,
   'signer-failed': COULD_NOT,
   'normalizer-failed': COULD_NOT,
+  'bundle-newer': COULD_NOT,
+  'state-newer': COULD_NOT,
+  'state-locked': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,
@@ -161,14 +213,15 @@ export const EXIT_STATUS: Readonly<Record<CoreErrorCode | SignerErrorCode | CliE
 
 /** A failure as the command reports it. */
 export interface Failure {
-  readonly code: CoreErrorCode | SignerErrorCode | CliErrorCode;
+  readonly code: FailureCode;
   readonly message: string;
   readonly exitStatus: number;
 }
 
 /** What to report of anything that was thrown. */
 export function describeFailure(error: unknown): Failure {
-  const isKnown = error instanceof CoreError || error instanceof SignerError || error instanceof CliError;
+  const isKnown =
+    error instanceof CoreError || error instanceof SignerError || error instanceof Refusal || error instanceof CliError;
   const known = isKnown ? error : unexpected(error);
   return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
 }
@@ -214,6 +267,10 @@ export function naming<T>(path: string, act: () => T): T {
   } catch (error) {
     if (error instanceof CoreError) throw new CoreError(error.code, `${path}: ${error.message}`, { cause: error });
     if (error instanceof SignerError) throw new SignerError(error.code, `${path}: ${error.message}`, { cause: error });
+    if (error instanceof Refusal) {
+      const { code, message, state, evidence } = error;
+      throw new Refusal(code, `${path}: ${message}`, { cause: error, state, ...(evidence && { evidence }) });
+    }
     throw error;
   }
 }

@@ -1,3 +1,4 @@
+import { parseDuration } from '@vitrine/verifier';
 import { CliError } from './errors.ts';
 
 // The last second that a Date can show.
@@ -8,7 +9,7 @@ export function formatTime(seconds: number): string {
   return seconds > MAX_DATE ? `${seconds} s` : new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-const TIME = /^(\d{4}-\d{2}-\d{2})(?:T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2}))?$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})(?:T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2}))?$/;
 const DURATION = /^([1-9]\d{0,5})([hdw])$/;
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['h', 3600],
@@ -41,6 +42,14 @@ export function expiryArgument(name: string, now: () => number): (text: string) 
     if (seconds <= now()) throw new CliError('usage', `${name} ${text} has passed already`);
     return seconds;
   };
+}
+
+/** Reads a duration on a command line, for commander. */
+export function durationArgument(text: string): number {
+  const seconds = parseDuration(text);
+  if (seconds === undefined)
+    throw new CliError('usage', `--max-age must be a duration as 90s, 15m, 6h or 7d, not ${text}`);
+  return seconds;
 }
 
 function parseTime(text: string): number | undefined {

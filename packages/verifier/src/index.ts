@@ -24,6 +24,8 @@ export {
 } from './state/state.ts';
 export { formatState, MAX_STATE_SIZE, parseState } from './state/state-codec.ts';
 export { formatDuration, parseDuration } from './trust/duration.ts';
-export { MAX_TRUST_ENTRIES, parseTrust } from './trust/parse-trust.ts';
+export { MAX_TRUST_ENTRIES, parseTrust, trustPolicy } from './trust/parse-trust.ts';
+export { quorumOverlap } from './trust/quorum-overlap.ts';
 export { isExactPattern, matchesPattern } from './trust/stream-pattern.ts';
 export type { ReleaseRule, ReviewDemands, ReviewerGroup, Trust, TrustedIssuer, TrustedKey } from './trust/trust.ts';
+export { type TrustWarning, trustWarnings } from './trust/warnings.ts';

@@ -35,7 +35,7 @@ export type RefusalCode =
   | 'index-wrong'
   | 'index-unchecked'
   | 'withdrawn'
-  | 'source-missing'
+  | 'source-unknown'
   | 'source-other'
   | 'review-missing'
   | 'review-invalid'
@@ -58,7 +58,10 @@ export type RefusalCode =
   | 'rollback'
   | 'stale';
 
-/** Two checkpoints that one log signed and that contradict each other. */
+/**
+ * Two checkpoints that one log signed and that contradict each other: by themselves if their trees have one size, otherwise with the
+ * proof of growth in the bundle.
+ */
 export interface ForkEvidence {
   readonly checkpoints: readonly [Uint8Array, Uint8Array];
 }

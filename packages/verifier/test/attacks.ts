@@ -671,7 +671,7 @@ export const ATTACKS: readonly Attack[] = [
   },
   {
     name: 'a build whose source the bundle leaves out',
-    code: 'source-missing',
+    code: 'source-unknown',
     attempt: async () => {
       const { world, src, leaf } = await withTool();
       await world.withdraw(src.leafHash);

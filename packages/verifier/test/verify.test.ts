@@ -1,5 +1,8 @@
+import { addSignatures, formatSignedNote, parseSignedNote } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
+import { formatBundle, parseBundle } from '../src/bundle/bundle.ts';
 import { verifyRelease } from '../src/decision/verify.ts';
+import { formatState, parseState } from '../src/state/state-codec.ts';
 import {
   build,
   database,
@@ -13,6 +16,39 @@ import {
   WITNESSES,
   World,
 } from './world.ts';
+
+test('what is remembered of a checkpoint has no lines of keys that nobody knows', async () => {
+  const world = await World.create();
+  const release = await world.say(database(1, 'rules'));
+  const bundle = parseBundle(await world.bundle(release.leaf));
+  const padding = Array.from({ length: 60 }, (_, i) => ({
+    keyName: `padding-${i}.example`,
+    keyId: i,
+    signature: new Uint8Array(64),
+  }));
+  const padded = formatSignedNote(addSignatures(parseSignedNote(bundle.checkpoint), padding));
+  const decide = (checkpoint: Uint8Array): Uint8Array =>
+    formatState(
+      verifyRelease(
+        { stream: 'daily', ...download('rules') },
+        formatBundle({ ...bundle, checkpoint }),
+        trustOf('release daily signed-by acme max-age 1h'),
+        NOW,
+      ).state,
+    );
+  expect(decide(padded)).toEqual(decide(bundle.checkpoint));
+});
+
+test('a state that could not be read again is not written', () => {
+  const streams = Array.from({ length: 8000 }, (_, i) => ({
+    origin: ORIGIN,
+    stream: `s${i}`,
+    consulted: 1,
+    installed: { issuer: 'acme.example', leaf: 1, count: 1, size: 1 },
+  }));
+  expect(() => formatState({ logs: [], streams })).toThrow(expect.objectContaining({ code: 'state-malformed' }));
+  expect(parseState(formatState({ logs: [], streams: streams.slice(0, 1000) })).streams).toHaveLength(1000);
+});
 
 describe('a release that has all that a rule asks for', () => {
   test('may be installed, and the finding says all that was established', async () => {

@@ -24,11 +24,17 @@ import { readAtMost } from '../files.ts';
 import type { IndexExpectation } from '../index-verification.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
+import type { ReleaseOptions } from '../release-verification.ts';
 import type { StatementFinding, StatementOptions } from '../statement-verification.ts';
 import { aligned, preview, printable } from '../text.ts';
+import { durationArgument, timeArgument } from '../time.ts';
 
-interface Options extends FileEntryOptions, StatementOptions, IndexExpectation {
-  readonly policy: string;
+interface Options
+  extends FileEntryOptions,
+    StatementOptions,
+    IndexExpectation,
+    Omit<ReleaseOptions, 'name' | 'stream'> {
+  readonly policy?: string;
   readonly proof?: string;
   readonly consistency?: string;
   readonly from?: string;
@@ -41,26 +47,40 @@ const PREVIEW_WIDTH = 100;
 export function registerVerify(program: Command, context: Context): void {
   program
     .command('verify')
-    .summary('verify a proof, offline')
+    .summary('verify a download or a proof, offline')
     .description(
-      'Verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
+      'With --trust, decide without the log and without a network whether downloads may be installed: each is what was asked ' +
+        'for, logged, witnessed, signed by the right key, reviewed, not withdrawn, fresh, and with --state not older than what ' +
+        'is installed. With --policy, verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
         'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
         'what the index of a log says in the tree of a checkpoint, which latest, history, about and streams prove; or, with ' +
         '--consistency, that a log only grew. A statement file is itself the entry; if its checksum line was added, give its name with --name.',
     )
-    .argument('[file]', 'the file that was added to the log, is in a logged source, or was committed to')
-    .requiredOption('--policy <file>', 'the policy: which logs and witnesses are accepted')
+    .argument(
+      '[files...]',
+      'the downloads; or the file that was added to the log, is in a logged source, or was committed to',
+    )
+    .option('--trust <file>', 'the trust file: which releases are accepted')
+    .option('--bundle <file>', 'the bundle (default: the name of the download with .vitrine behind it)')
+    .option('--state <file>', 'what was seen and accepted before; is written too')
+    .option(
+      '--max-age <duration>',
+      'as 90s, 15m, 6h or 7d: refuse what the trust file would still take',
+      durationArgument,
+    )
+    .option('--now <time>', 'decide as at this time', timeArgument('--now'))
+    .option('--policy <file>', 'the policy: which logs and witnesses are accepted')
     .option('--proof <file>', 'the proof (default: the name of the file with .tlog-proof behind it)')
     .option('--record <text>', 'the record, for a proof of prove record')
     .option('--record-file <file>', 'as --record, with its bytes in a file; - is standard input')
     .option('--signer <vkey>', 'the public key that must have signed the statement, or a file with it')
-    .option('--stream <stream>', 'the stream that the proof of latest or history must be about')
+    .option('--stream <stream>', 'the stream that was asked for, or that the proof of latest or history must be about')
     .option('--type <type>', 'the type that the stream must have')
     .option('--issuer <name>', 'the issuer that the stream must have')
     .option('--absent', 'the proof must show that the stream has no statement; with --stream, --type and --issuer')
     .option('--about <leaf hash>', 'the statement that the proof of about must be about')
     .addOption(new Option('--raw', "the file's own bytes are the entry").conflicts('name'))
-    .option('--name <name>', 'the base name that the file had when it was added')
+    .option('--name <name>', 'the base name that the file has in the release, or had when it was added')
     .addOption(
       new Option('--consistency <proof>', 'verify a proof of growth').conflicts([
         'proof',
@@ -80,7 +100,8 @@ export function registerVerify(program: Command, context: Context): void {
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
+      '\nExamples:\n  $ vitrine verify tool-1.2.tgz --trust acme.trust --stream tool/stable --state agent.state\n' +
+        '  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
         '  $ vitrine verify build.cose --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify main.c --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify --record "alert tcp any any -> any 445" --proof rule.tlog-proof --policy policy \\\n' +
@@ -88,10 +109,20 @@ export function registerVerify(program: Command, context: Context): void {
         '  $ vitrine verify --proof latest.tlog-proof --stream tool/stable --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify --consistency growth --from old.checkpoint --policy policy\n',
     )
-    .action((file: string | undefined, options: Options) => verify(context, file, options));
+    .action((files: readonly string[], options: Options) => verify(context, files, options));
 }
 
-async function verify(context: Context, file: string | undefined, options: Options): Promise<void> {
+async function verify(context: Context, files: readonly string[], options: Options): Promise<void> {
+  if (options.trust !== undefined) return verifyDownloads(context, files, options);
+  for (const name of ['bundle', 'state', 'maxAge', 'now'] as const) {
+    if (options[name] !== undefined) throw new CliError('usage', `${flagOf(name)} goes with --trust`);
+  }
+  if (options.policy === undefined) {
+    throw new CliError('usage', 'name the trust file with --trust, or for a proof the policy with --policy');
+  }
+  const [file, ...more] = files;
+  if (more.length > 0)
+    throw new CliError('usage', 'a proof is of one file; several downloads are verified with --trust');
   const { consistency, from } = options;
   if (consistency === undefined) {
     if (from !== undefined) throw new CliError('usage', '--from goes with --consistency');
@@ -101,6 +132,33 @@ async function verify(context: Context, file: string | undefined, options: Optio
   if (from === undefined) throw new CliError('usage', 'name the old checkpoint with --from');
   return verifyConsistency(context, consistency, from, options);
 }
+
+async function verifyDownloads(context: Context, files: readonly string[], options: Options): Promise<void> {
+  if (options.policy !== undefined) throw new CliError('usage', 'name either a trust file or a policy');
+  for (const name of OF_PROOFS) {
+    if (options[name] !== undefined)
+      throw new CliError('usage', `${flagOf(name)} goes with --policy, and not with --trust`);
+  }
+  const { verifyReleases } = await import('../release-verification.ts');
+  return verifyReleases(context, files, options);
+}
+
+/** Options of proofs alone. */
+const OF_PROOFS = [
+  'proof',
+  'record',
+  'recordFile',
+  'signer',
+  'type',
+  'issuer',
+  'absent',
+  'about',
+  'raw',
+  'consistency',
+  'from',
+] as const;
+
+const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
 async function verifyProof(context: Context, file: string | undefined, options: Options): Promise<void> {
   const isRecord = options.record !== undefined || options.recordFile !== undefined;
@@ -116,7 +174,7 @@ async function verifyProof(context: Context, file: string | undefined, options: 
   if (file !== undefined && isRecord) throw new CliError('usage', 'verify either a file or a record');
   // Whoever mistyped its name is not to look for its proof.
   if (file !== undefined) await lookAt(file);
-  const loaded = await readPolicy(options.policy);
+  const loaded = await readPolicy(options.policy!);
   const { path, proof } = await readProof(file, options);
   const { extra } = proof;
   if (extra !== undefined && isIndexProof(extra)) {
@@ -243,7 +301,7 @@ function explained<T>(kind: FileEntry['kind'], { name }: FileEntryOptions, act: 
 
 async function verifyConsistency(context: Context, proofPath: string, from: string, options: Options): Promise<void> {
   const { output } = context;
-  const loaded = await readPolicy(options.policy);
+  const loaded = await readPolicy(options.policy!);
   const { policy, schemes } = loaded;
   const growth = await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE);
   const { oldSize, proof, checkpoint: newNote } = naming(proofPath, () => parseAddCheckpoint(growth));

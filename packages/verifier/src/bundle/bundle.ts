@@ -117,7 +117,8 @@ const codec: Codec<Versioned> = record<Versioned>({
 /** Writes a bundle. @throws Refusal `bundle-unreadable` for what {@link parseBundle} would refuse */
 export function formatBundle(bundle: Bundle): Uint8Array {
   const bytes = encodeCbor(codec.write({ v: VERSION, type: TYPE, ...bundle }, place));
-  checkSize(bytes);
+  // Limits on the whole show only there.
+  parseBundle(bytes);
   return bytes;
 }
 

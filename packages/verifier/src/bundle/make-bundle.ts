@@ -34,7 +34,8 @@ export interface BundleOptions {
 /**
  * Makes a bundle for the release at a leaf: with its source, and everybody's newest review of both.
  *
- * @throws RangeError if the leaf is no release to install; what reading the log throws
+ * @throws RangeError if the leaf is no release to install; ProofError `proof-range` if it is not below the checkpoint's index entry;
+ * Refusal `bundle-unreadable` for more than a bundle can have; what reading the log throws
  */
 export async function makeBundle(
   log: BundleLog,

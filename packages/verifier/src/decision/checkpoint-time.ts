@@ -5,7 +5,7 @@ export const CLOCK_TOLERANCE = 300;
 
 /**
  * When a checkpoint was seen: the greatest T for which the cosignatures dated from T to now satisfy the quorum. Times of zero
- * and of the future count for nothing. Undefined if there is no such T, with a quorum of none for instance.
+ * and of the future count for nothing. Undefined if there is no such T: under a quorum of none, if nobody has cosigned.
  *
  * @param now in seconds since the Epoch; a witness's clock may be {@link CLOCK_TOLERANCE} ahead
  */

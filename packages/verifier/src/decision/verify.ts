@@ -1,5 +1,6 @@
 import {
   equalBytes,
+  formatSignedNote,
   ProofError,
   quorumSatisfied,
   type SchemeOptions,
@@ -85,7 +86,7 @@ export function verifyRelease(
   const consultation = {
     origin,
     stream: request.stream,
-    seen: { checkpoint: bundle.checkpoint, size, root },
+    seen: { checkpoint: knownNote(verified), size, root },
     earlier: bundle.earlier,
     time,
     serial: trust.serial,
@@ -134,6 +135,19 @@ export function verifyRelease(
     trust: { digest: trust.digest, line: rule.line },
   };
   return { finding, state: withInstalled(next, consultation, installed) };
+}
+
+/**
+ * A checkpoint with one line of each key that the trust file has. Anybody can add lines of other keys, up to the size of a note,
+ * and a state keeps many.
+ */
+function knownNote({ note: { text, verified } }: VerifiedCheckpoint): Uint8Array {
+  const signatures = verified.map(({ verifier: { keyName, keyId }, signatures: [signature] }) => ({
+    keyName,
+    keyId,
+    signature: signature!,
+  }));
+  return formatSignedNote({ text, signatures });
 }
 
 /** The release of a bundle, signed by somebody whom the trust file has as a signer. */
@@ -298,7 +312,7 @@ function openSource(bundle: Bundle, trust: Trust, origin: string, release: Found
   const bundled = statementIn(bundle, { leafHash: payload.source });
   if (bundled === undefined || bundle.source === undefined) {
     throw new Refusal(
-      'source-missing',
+      'source-unknown',
       'the bundle lacks the source that the build names, or what the index says of it',
     );
   }

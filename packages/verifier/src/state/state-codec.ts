@@ -53,7 +53,8 @@ const codec: Codec<Versioned> = record<Versioned>({
 /** A state as bytes: deterministic CBOR. @throws Refusal `state-malformed` for what {@link parseState} would refuse */
 export function formatState(state: AgentState): Uint8Array {
   const bytes = encodeCbor(codec.write({ v: VERSION, type: TYPE, ...state }, place));
-  checkSize(bytes);
+  // Nothing may be written that could not be read again: the agent would be stuck with it. Limits on the whole show only there.
+  parseState(bytes);
   return bytes;
 }
 

@@ -1,6 +1,6 @@
 /** A checkpoint that the log signed. */
 export interface SeenCheckpoint {
-  /** Byte for byte. */
+  /** A signed note: its text, with one line of each key that the trust file had. */
   readonly checkpoint: Uint8Array;
   readonly size: number;
   readonly root: Uint8Array;

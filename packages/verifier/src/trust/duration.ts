@@ -13,7 +13,7 @@ export function formatDuration(seconds: number): string {
   return `${seconds / SECONDS[unit]!}${unit}`;
 }
 
-const TIME = /^(\d{4}-\d{2}-\d{2})T\d{2}:\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})$/;
 
 /** Reads a time of RFC 3339 without fractions, in seconds since the Epoch; undefined for anything else, and before that. */
 export function parseTime(text: string): number | undefined {

@@ -62,7 +62,7 @@ export function parseTrust(bytes: Uint8Array): Trust {
       at(line.number, () => read(draft, line.items.slice(1), line));
     }
     // With empty lines in place of its own, so that the numbers of the others stay.
-    return parsePolicy(withoutLines(bytes, own));
+    return parsePolicy(withoutLines(bytes, own, { keepNewlines: true }));
   });
   const logs = { policy, origins: new Set(policy.logs.map(({ key }) => key.keyName)) };
   checkIndexed(draft, logs);
@@ -78,6 +78,17 @@ export function parseTrust(bytes: Uint8Array): Trust {
     ...(expires !== undefined && { expires }),
     digest: sha256(bytes),
   };
+}
+
+/**
+ * The lines of a trust file that C2SP tlog-policy defines, with its comments: for programs that know no others.
+ *
+ * @throws Refusal as {@link parseTrust}
+ */
+export function trustPolicy(bytes: Uint8Array): Uint8Array {
+  parseTrust(bytes);
+  const own = [...policyLines(bytes)].filter(({ items }) => READERS.has(items[0]!));
+  return withoutLines(bytes, new Set(own.map(({ number }) => number)), { keepNewlines: false });
 }
 
 const malformed = (line: number, message: string, cause?: unknown): Refusal =>
@@ -109,12 +120,16 @@ function at<T>(line: number, read: () => T): T {
 
 const NEWLINE = 0x0a;
 
-function withoutLines(bytes: Uint8Array, numbers: ReadonlySet<number>): Uint8Array {
+function withoutLines(
+  bytes: Uint8Array,
+  numbers: ReadonlySet<number>,
+  { keepNewlines }: { readonly keepNewlines: boolean },
+): Uint8Array {
   const kept = bytes.slice();
   let length = 0;
   let line = 1;
   for (const octet of bytes) {
-    if (octet === NEWLINE || !numbers.has(line)) kept[length++] = octet;
+    if (!numbers.has(line) || (octet === NEWLINE && keepNewlines)) kept[length++] = octet;
     if (octet === NEWLINE) line++;
   }
   return kept.subarray(0, length);

@@ -18,11 +18,13 @@ export function isExactPattern(pattern: string): boolean {
   return !pattern.includes(ANY);
 }
 
-/** Whether a stream, as statements name it, is one of a pattern's. */
+/** Whether a stream, as statements name it, is one of a pattern's; of a pattern, whether all of its streams are. */
 export function matchesPattern(pattern: string, stream: string): boolean {
   const wanted = pattern.split('/');
   const segments = stream.split('/');
   const hasRest = wanted.at(-1) === REST;
   if (hasRest ? segments.length < wanted.length : segments.length !== wanted.length) return false;
-  return wanted.every((segment, i) => segment === ANY || segment === REST || segment === segments[i]);
+  return wanted.every(
+    (segment, i) => segment === REST || (segments[i] !== REST && (segment === ANY || segment === segments[i])),
+  );
 }

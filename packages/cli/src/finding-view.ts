@@ -1,0 +1,84 @@
+import { displayOctets, formatBase64 } from '@vitrine/core';
+import type { Finding, Trust } from '@vitrine/verifier';
+import { hex } from './hex.ts';
+import { aligned, printable } from './text.ts';
+import { formatTime } from './time.ts';
+
+/** What was established of a release, as `--json` shows it. */
+export function findingJson(file: string, finding: Finding): object {
+  const { release, artifact, source, log, witnesses, time, reviews, latest, count, index, consistency, trust } =
+    finding;
+  return {
+    verified: 'release',
+    file,
+    release: { ...release, signer: displayOctets(release.signer), leafHash: formatBase64(release.leafHash) },
+    artifact: { ...artifact, sha256: hex(artifact.sha256) },
+    ...(source !== undefined && { source: { leaf: source.leaf, leafHash: formatBase64(source.leafHash) } }),
+    log: { ...log, root: formatBase64(log.root) },
+    witnesses: witnesses.map(({ name, time: seen }) => ({ name: displayOctets(name), time: seen })),
+    ...(time !== undefined && { time }),
+    reviews: reviews.map((review) => ({ ...review, reviewer: displayOctets(review.reviewer) })),
+    latest,
+    count,
+    index: { root: formatBase64(index.root), checkedBy: index.checkedBy.map(displayOctets) },
+    consistency,
+    trust: { sha256: hex(trust.digest), line: trust.line },
+    unwitnessed: witnesses.length === 0,
+  };
+}
+
+/** The same for people. */
+export function findingText(file: string, finding: Finding, { policy }: Trust, now: number): string {
+  const { release, log, witnesses, reviews } = finding;
+  const { stream, version, sequence, signer, issuedAt, leaf } = release;
+  const number = sequence ?? version;
+  const rows: [string, string][] = [
+    [
+      'release',
+      `${printable(stream)} ${printable(String(number))}, signed by ${displayOctets(signer)} ${formatTime(issuedAt)}`,
+    ],
+    ['logged', `leaf ${grouped(leaf)} of ${printable(log.origin)}, tree size ${grouped(log.size)}`],
+    [
+      'witnessed',
+      witnesses.length === 0
+        ? 'unwitnessed'
+        : `${witnesses.length} of ${policy.witnesses.length}: ${witnesses.map(({ name, time }) => `${displayOctets(name)} (${ago(time, now)})`).join(', ')}`,
+    ],
+    ['reviewed', reviews.length === 0 ? 'by nobody whom the trust file names' : reviews.map(reviewText).join(', ')],
+    ['latest', latestText(finding)],
+    ...(finding.consistency === 'unproven'
+      ? [['growth', 'not shown from the tree that was seen before'] as [string, string]]
+      : []),
+  ];
+  const indented = aligned(rows).replace(/^/gm, '  ').trimEnd();
+  return `${printable(file)}  OK\n${indented}\n`;
+}
+
+function reviewText({ reviewer, of, verdict }: Finding['reviews'][number]): string {
+  return `${of === 'source' ? 'source ' : ''}${verdict} by ${displayOctets(reviewer)}`;
+}
+
+function latestText({ latest, index }: Finding): string {
+  const whose =
+    index.checkedBy.length === 0
+      ? "by the log's own index"
+      : `index checked by ${index.checkedBy.map(displayOctets).join(', ')}`;
+  return `${latest ? 'yes' : 'no, there is a newer release'} (${whose})`;
+}
+
+const grouped = (n: number): string => n.toLocaleString('en-US');
+
+const UNITS = [
+  { seconds: 172_800, one: 86_400, name: 'days' },
+  { seconds: 5400, one: 3600, name: 'h' },
+  { seconds: 120, one: 60, name: 'min' },
+] as const;
+
+/** How long ago a time was, in the unit that people would say. */
+function ago(time: number, now: number): string {
+  if (time === 0) return 'no time';
+  const age = now - time;
+  if (age < 0) return formatTime(time);
+  const unit = UNITS.find(({ seconds }) => age >= seconds);
+  return unit === undefined ? `${age} s ago` : `${Math.floor(age / unit.one)} ${unit.name} ago`;
+}

@@ -49,7 +49,7 @@ export function registerWitness(program: Command, context: Context): void {
       'Check a request of C2SP tlog-witness (add-checkpoint), as vitrine prove consistency writes it: the log signed the ' +
         'checkpoint, and its tree grew from the one that this witness cosigned last. Then remember it, and print the cosignature.',
     )
-    .argument('[request]', 'the request (default: standard input)', '-')
+    .argument('[request]', 'the request (default: standard input)')
     .requiredOption('--key <file>', 'the key of the witness, of the type ed25519-cosignature or ml-dsa-44')
     .requiredOption('--policy <file>', 'the policy that names the logs; what it says of witnesses is not looked at')
     .requiredOption('--state <directory>', 'where the newest checkpoint of each log is kept; it has to be there')
@@ -60,7 +60,7 @@ export function registerWitness(program: Command, context: Context): void {
         '      vitrine witness cosign --key witness.key --policy policy --state seen > cosignature\n' +
         '  $ vitrine checkpoint --log ./log --policy witnessed --cosignatures cosignature\n',
     )
-    .action((request: string, options: Options) => witnessCosign(context, request, options));
+    .action((request: string | undefined, options: Options) => witnessCosign(context, request ?? '-', options));
 }
 
 async function witnessCosign(context: Context, request: string, options: Options): Promise<void> {

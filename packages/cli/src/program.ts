@@ -11,6 +11,7 @@ import { registerFsck } from './commands/fsck.ts';
 import { registerHandling } from './commands/handling.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerInit } from './commands/init.ts';
+import { registerInspect } from './commands/inspect.ts';
 import { registerKey } from './commands/key.ts';
 import { registerLatest } from './commands/latest.ts';
 import { registerLs } from './commands/ls.ts';
@@ -97,6 +98,7 @@ export function buildProgram(context: Context, { completion = true }: { completi
   registerProve(program, context);
   registerDisclose(program, context);
   registerVerify(program, context);
+  registerInspect(program, context);
   program.commandsGroup('Witnesses:');
   registerWitness(program, context);
   program.commandsGroup('Keys and shell:');

@@ -57,6 +57,7 @@ test('there are these commands', () => {
     'prove record',
     'disclose',
     'verify',
+    'inspect',
     'witness',
     'witness cosign',
     'key',

@@ -33,7 +33,7 @@ export interface ReleaseOptions {
 
 /**
  * Decides about downloads, each with the bundle beside it. Those that may be installed are printed, and remembered in the
- * state. All of them are looked at, also where one is refused; the last refusal is thrown.
+ * state. All of them are looked at, also where one is refused; the last refusal is thrown, the others are reported.
  *
  * @throws Refusal; CliError `usage`, `state-locked` and `file-` codes
  */
@@ -42,6 +42,7 @@ export async function verifyReleases(
   files: readonly string[],
   options: ReleaseOptions,
 ): Promise<void> {
+  if (options.state === '') throw new CliError('usage', '--state names no file');
   if (files.length === 0) throw new CliError('usage', 'name the download that is to be verified');
   if (files.length > 1) {
     for (const name of ['bundle', 'name'] as const) {
@@ -85,8 +86,10 @@ export async function verifyReleases(
       failures.push(error);
     }
   }
-  reportAllButLast(context, failures, options);
-  if (failures.length > 0) throw failures.at(-1);
+  // That a check said no counts for more than that something can be tried again.
+  const failure = failures.findLast((one) => describeFailure(one).exitStatus === 1) ?? failures.at(-1);
+  reportOthers(context, failures, failure, options);
+  if (failure !== undefined) throw failure;
 }
 
 /** A decision, and the state moved by it: where it is to install, and where the agent has to remember a refusal. */
@@ -101,17 +104,29 @@ async function remembered(
     return decision;
   } catch (error) {
     if (file === undefined || !(error instanceof Refusal)) throw error;
-    if (error.state !== undefined) await file.write(error.state);
-    if (error.evidence !== undefined) {
-      const kept = await file.keepEvidence(error.evidence, bundle);
-      output.note(`the log signed two trees that contradict each other: the evidence is in ${kept.join(', ')}`);
+    try {
+      if (error.state !== undefined) await file.write(error.state);
+      if (error.evidence !== undefined) {
+        const kept = await file.keepEvidence(error.evidence, bundle);
+        output.note(`the log signed two trees that contradict each other: the evidence is in ${kept.join(', ')}`);
+      }
+    } catch (failure) {
+      // The refusal is what matters.
+      const { code, message } = describeFailure(failure);
+      output.note(`what was refused cannot be remembered: ${code}: ${message}`);
     }
     throw error;
   }
 }
 
-function reportAllButLast({ output }: Context, failures: readonly unknown[], { json }: ReleaseOptions): void {
-  for (const failure of failures.slice(0, -1)) {
+function reportOthers(
+  { output }: Context,
+  failures: readonly unknown[],
+  thrown: unknown,
+  { json }: ReleaseOptions,
+): void {
+  for (const failure of failures) {
+    if (failure === thrown) continue;
     const { code, message } = describeFailure(failure);
     if (json) output.jsonNote({ error: { code, message } });
     else output.note(`${code}: ${message}`);

@@ -1,6 +1,6 @@
 import { type AgentState, formatState, MAX_STATE_SIZE, NO_STATE, parseState, type Refusal } from '@vitrine/verifier';
 import { CliError, naming } from './errors.ts';
-import { lockFile } from './file-lock.ts';
+import { type LockedFile, lockFile } from './file-lock.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 
 /**
@@ -9,13 +9,13 @@ import { readAtMost, writeNewFile } from './files.ts';
  */
 export class StateFile implements AsyncDisposable {
   readonly path: string;
-  readonly #release: () => Promise<void>;
+  readonly #file: LockedFile;
   #state: AgentState;
   #isNew: boolean;
 
-  private constructor(path: string, release: () => Promise<void>, state: AgentState | undefined) {
+  private constructor(path: string, file: LockedFile, state: AgentState | undefined) {
     this.path = path;
-    this.#release = release;
+    this.#file = file;
     this.#state = state ?? NO_STATE;
     this.#isNew = state === undefined;
   }
@@ -26,11 +26,11 @@ export class StateFile implements AsyncDisposable {
    * @throws CliError `state-locked`, and `file-` codes; Refusal `state-malformed`, `state-newer`
    */
   static async open(path: string): Promise<StateFile> {
-    const release = await lockFile(path);
+    const file = await lockFile(path);
     try {
-      return new StateFile(path, release, await read(path));
+      return new StateFile(path, file, await read(file.path, path));
     } catch (error) {
-      await release();
+      await file.release();
       throw error;
     }
   }
@@ -46,7 +46,7 @@ export class StateFile implements AsyncDisposable {
 
   /** @throws CliError with `file-` codes; Refusal `state-malformed` for one that is too large */
   async write(state: AgentState): Promise<void> {
-    await writeNewFile(this.path, formatState(state), { replace: true });
+    await writeNewFile(this.#file.path, formatState(state), { replace: true });
     this.#state = state;
     this.#isNew = false;
   }
@@ -70,11 +70,11 @@ export class StateFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#release();
+    await this.#file.release();
   }
 }
 
-async function read(path: string): Promise<AgentState | undefined> {
+async function read(path: string, named: string): Promise<AgentState | undefined> {
   let bytes: Uint8Array;
   try {
     bytes = await readAtMost(path, MAX_STATE_SIZE);
@@ -82,5 +82,5 @@ async function read(path: string): Promise<AgentState | undefined> {
     if (error instanceof CliError && error.code === 'file-missing') return undefined;
     throw error;
   }
-  return naming(path, () => parseState(bytes));
+  return naming(named, () => parseState(bytes));
 }

@@ -59,6 +59,7 @@ test.each([
     1,
     'entry-missing: no release in the first 22 leaves of example.com/log lists trust',
   ],
+  ['a leaf that is not there', ['99'], 1, 'entry-missing: the log example.com/log has 22 leaves, and no leaf 99'],
   ['a file that is not there', ['nowhere'], 3, 'file-missing: nowhere'],
   ['a size that is not there', ['10', '--from-size', '23'], 2, 'usage: --from-size 23 is above the 22 leaves'],
   ['sizes that do not grow', ['10', '--from-size', '8,8'], 2, 'in increasing order'],

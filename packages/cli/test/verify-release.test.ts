@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { THEN, TRUST, verifyDownload, workspaceOfAgent, writeTrust } from './support/agent-workspace.ts';
 import { parseAs } from './support/json-schema.ts';
@@ -104,7 +104,6 @@ test('the state keeps an agent from going back, and is moved by a refusal too', 
   const refused = await verifyDownload(w, ['av-1.1', '--trust', 'any', '--state', 'fresh']);
   expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining('withdrawn') });
   expect(w.files()).toContain('fresh');
-  expect(w.files().filter((name) => name.includes('lock'))).toEqual([]);
 });
 
 test.each([
@@ -139,24 +138,69 @@ test('a fork is refused, and both checkpoints are kept', async () => {
   expect(w.read('state.fork-1').toString()).toMatch(/^example.com\/log\n22\n/);
 });
 
-test('processes wait for each other, and for the lock of one that was killed', async () => {
-  const w = await workspaceOfAgent();
-  const both = await Promise.all(
-    [0, 1, 2].map(() => verifyDownload(w, ['av-1.2', '--trust', 'any', '--state', 'state'])),
-  );
-  expect(both.map(({ status }) => status)).toEqual([0, 0, 0]);
-
-  const holder = `import lockfile from 'proper-lockfile';
-    await lockfile.lock(${JSON.stringify(w.path('state'))}, { realpath: false, stale: 10000 });
+/** A process that has a state locked, and does nothing. */
+async function holderOf(path: string): Promise<ReturnType<typeof spawn>> {
+  const program = `import { Level } from 'level';
+    await new Level(${JSON.stringify(`${path}.lock`)}).open();
     console.log('locked');
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', holder], { cwd: import.meta.dirname });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { cwd: import.meta.dirname });
   await once(child.stdout, 'data');
-  child.kill('SIGKILL');
-  await once(child, 'close');
-  expect(w.files().length).toBeGreaterThan(0);
-  expect(await verifyDownload(w, ['av-1.2', '--trust', 'any', '--state', 'state'])).toMatchObject({ status: 0 });
-}, 60_000);
+  return child;
+}
+
+test('processes wait for each other, and not for one that was killed', async () => {
+  const w = await workspaceOfAgent();
+  const args = ['av-1.2', '--trust', 'any', '--state', 'state'];
+  const all = await Promise.all([0, 1, 2].map(() => verifyDownload(w, args)));
+  expect(all.map(({ status }) => status)).toEqual([0, 0, 0]);
+  const holder = await holderOf(w.path('state'));
+  holder.kill('SIGKILL');
+  await once(holder, 'close');
+  expect(await verifyDownload(w, args)).toMatchObject({ status: 0, stderr: '' });
+});
+
+test('a process that is only suspended keeps its lock', async () => {
+  const w = await workspaceOfAgent();
+  const args = ['av-1.2', '--trust', 'any', '--state', 'state'];
+  expect((await verifyDownload(w, args)).status).toBe(0);
+  const kept = w.read('state');
+  const holder = await holderOf(w.path('state'));
+  holder.kill('SIGSTOP');
+  expect(await verifyDownload(w, args)).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: 'vitrine: state-locked: another process has state open\n',
+  });
+  expect(w.read('state')).toEqual(kept);
+  holder.kill('SIGKILL');
+});
+
+test('a link to a state is that state, and one that leads nowhere is not a new one', async () => {
+  const w = await workspaceOfAgent();
+  symlinkSync('real', w.path('link'));
+  const args = ['av-1.2', '--trust', 'any', '--state', 'link'];
+  expect(await verifyDownload(w, args)).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: 'vitrine: file-missing: link is a link that leads nowhere\n',
+  });
+  expect((await verifyDownload(w, ['av-1.2', '--trust', 'any', '--state', 'real'])).status).toBe(0);
+  expect(await verifyDownload(w, args)).toMatchObject({ status: 0, stderr: '' });
+  expect(lstatSync(w.path('link')).isSymbolicLink()).toBe(true);
+});
+
+test('a refusal decides the exit status, also where another download could be tried again', async () => {
+  const w = await workspaceOfAgent();
+  const newer = w.read('av-1.2.vitrine');
+  // The version of the bundle.
+  newer[newer.indexOf(Buffer.from('6176', 'hex')) + 2] = 2;
+  w.write('later', '1.2');
+  w.write('later.vitrine', newer);
+  const { status, stderr } = await w.run(['verify', 'av-1.1', 'later', '--trust', 'any', '--now', THEN]);
+  expect(stderr).toMatch(/^vitrine: bundle-newer: later: .*\nvitrine: artifact-unknown: av-1.1: /);
+  expect(status).toBe(1);
+});
 
 test.each([
   ['no download', ['--trust', 'trust'], 'name the download that is to be verified'],

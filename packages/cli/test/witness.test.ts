@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { ed25519Signer, formatAddCheckpoint, formatPrivateKey, formatVkey } from '@vitrine/core';
 import { LevelStore, Log } from '@vitrine/core/log';
 import { signStatement, statementAdmission, statementMapping } from '@vitrine/signer';
@@ -38,7 +38,9 @@ test('a witness cosigns each tree that grew from the one before, and the log kee
   const first = await askFrom(w, 0);
   expect(first).toMatchObject({
     status: 0,
-    stderr: expect.stringContaining('cosigned example.com/log, tree size 2, as witness.example/w4'),
+    stderr: expect.stringContaining(
+      'cosigned example.com/log, tree size 2, the first tree of it that this witness has seen, as witness.example/w4',
+    ),
   });
   w.write('cosignature', first.stdout);
   await done(w, ['checkpoint', '--log', 'log', '--policy', 'witnessed', '--cosignatures', 'cosignature']);
@@ -140,5 +142,11 @@ test('a request that is none is refused, and a state directory that is not there
   expect(await w.run(cosignArgs, { input: 'old 0\n' })).toMatchObject({ status: 1, stdout: '' });
   const { stdoutBytes } = await done(w, ['prove', 'consistency', '0', '--log', 'log']);
   const missing = await w.run([...cosignArgs.slice(0, -1), 'nowhere'], { input: stdoutBytes });
-  expect(missing).toMatchObject({ status: 3, stdout: '', stderr: expect.stringContaining('vitrine: file-missing: ') });
+  expect(missing).toMatchObject({
+    status: 3,
+    stdout: '',
+    stderr: expect.stringContaining('vitrine: file-missing: the directory nowhere does not exist'),
+  });
+  symlinkSync('elsewhere', w.path('seen/example.com+log.checkpoint'));
+  expect(await w.run(cosignArgs, { input: stdoutBytes })).toMatchObject({ status: 3, stdout: '' });
 });

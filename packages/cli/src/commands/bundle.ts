@@ -1,5 +1,5 @@
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
-import type { Statement } from '@vitrine/signer';
+import { SignerError, type Statement } from '@vitrine/signer';
 import { makeBundle } from '@vitrine/verifier';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Context } from '../context.ts';
@@ -68,6 +68,9 @@ async function bundle(context: Context, reference: string, options: Options): Pr
   await using log = await openLog(await logDirectory(context, options));
   const checkpoint = chosen(log, options);
   const leaf = await releaseLeaf(context, log, reference, { ...options, size: checkpoint.size });
+  const { size } = log.checkpoint();
+  if (leaf >= size)
+    throw new CliError('entry-missing', `the log ${log.origin} has ${size} leaves, and no leaf ${leaf}`);
   if (leaf >= checkpoint.size) {
     throw new CliError(
       'checkpoint-missing',
@@ -154,7 +157,14 @@ async function releaseLeaf(
 /** The leaf hash of a statement file; undefined for any other. */
 async function statementFileHash(path: string): Promise<Uint8Array | undefined> {
   const [first] = await readAtMost(path, 0);
-  return first === 0xd2 ? (await readStatementFile(path)).leafHash : undefined;
+  if (first !== 0xd2) return undefined;
+  try {
+    return (await readStatementFile(path)).leafHash;
+  } catch (error) {
+    // A download can begin like one.
+    if (error instanceof SignerError && error.code === 'statement-malformed') return undefined;
+    throw error;
+  }
 }
 
 /** The newest release that has a file. */

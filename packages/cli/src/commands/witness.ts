@@ -74,11 +74,12 @@ async function witnessCosign(context: Context, request: string, options: Options
   const { checkpoint } = naming(what, () => openKnown(note, loaded));
   const { origin, size, root } = checkpoint;
 
-  const path = join(options.state, `${origin.replaceAll('/', '+')}.checkpoint`);
+  // An origin has no plus sign.
+  const named = join(options.state, `${origin.replaceAll('/', '+')}.checkpoint`);
   // Two at once could cosign two trees.
-  const release = await lockFile(path);
+  const { path, release } = await lockFile(named);
   try {
-    const seen = await readSeen(path, loaded);
+    const seen = await readSeen(path, origin, loaded);
     if (oldSize !== seen.size) {
       const has = seen.size === 0 ? 'none' : `size ${seen.size}`;
       throw new CliError(
@@ -90,13 +91,15 @@ async function witnessCosign(context: Context, request: string, options: Options
     verifyConsistency({ oldSize, newSize: size, oldRoot: seen.root, newRoot: root, proof });
     // Before anything is signed: whoever is killed in between has cosigned less than it remembers, and never more.
     await writeNewFile(path, note, { replace: true });
+    // Its time says that no larger tree was seen by then.
+    const time = context.now();
+    const line = await cosign({ text: parseSignedNote(note).text, cosigner, time });
+    await output.bytes(formatSignatureLines([line]));
+    const before = seen.size === 0 ? 'the first tree of it that this witness has seen' : `grown from ${seen.size}`;
+    output.note(`cosigned ${origin}, tree size ${size}, ${before}, as ${key.vkey.keyName}, ${formatTime(time)}`);
   } finally {
     await release();
   }
-  const time = context.now();
-  const line = await cosign({ text: parseSignedNote(note).text, cosigner, time });
-  await output.bytes(formatSignatureLines([line]));
-  output.note(`cosigned ${origin}, tree size ${size}, as ${key.vkey.keyName}, ${formatTime(time)}`);
 }
 
 /** A checkpoint that is signed by a key of a log in the policy. */
@@ -108,7 +111,11 @@ function openKnown(note: Uint8Array, { policy, schemes }: LoadedPolicy): OpenedC
 }
 
 /** What was cosigned last of a log, at first the empty tree. It is verified again: a witness that forgot could cosign another tree. */
-async function readSeen(path: string, loaded: LoadedPolicy): Promise<{ size: number; root: Uint8Array }> {
+async function readSeen(
+  path: string,
+  origin: string,
+  loaded: LoadedPolicy,
+): Promise<{ size: number; root: Uint8Array }> {
   let note: Uint8Array;
   try {
     note = await readAtMost(path, MAX_NOTE_SIZE);
@@ -116,5 +123,9 @@ async function readSeen(path: string, loaded: LoadedPolicy): Promise<{ size: num
     if (error instanceof CliError && error.code === 'file-missing') return { size: 0, root: EMPTY_ROOT };
     throw error;
   }
-  return naming(path, () => openKnown(note, loaded)).checkpoint;
+  const { checkpoint } = naming(path, () => openKnown(note, loaded));
+  if (checkpoint.origin !== origin) {
+    throw new CoreError('checkpoint-origin', `${path} has a checkpoint of ${checkpoint.origin}, and not of ${origin}`);
+  }
+  return checkpoint;
 }

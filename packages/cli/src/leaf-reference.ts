@@ -136,8 +136,8 @@ export async function readStatementFile(path: string): Promise<ResolvedStatement
   return { leafHash: hashLeaf(entry), entry, statement };
 }
 
-// 64 digits are a leaf hash.
-function isIndex(text: string): boolean {
+/** Whether a text names a leaf by its index. 64 digits are a leaf hash. */
+export function isIndex(text: string): boolean {
   return /^[0-9]+$/.test(text) && text.length !== 2 * HASH_SIZE;
 }
 

@@ -12,7 +12,7 @@ export interface CheckpointChoice {
  * The newest checkpoint that somebody other than the log itself has signed. The log's own second signature, by its
  * ML-DSA-44 key, does not make one.
  */
-function cosignedCheckpoint(log: Log): LogCheckpoint | undefined {
+export function cosignedCheckpoint(log: Log): LogCheckpoint | undefined {
   const checkpoint = log.cosignedCheckpoint();
   return checkpoint !== undefined && isCosigned(log, checkpoint) ? checkpoint : undefined;
 }

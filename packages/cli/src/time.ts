@@ -1,4 +1,4 @@
-import { parseDuration } from '@vitrine/verifier';
+import { parseDuration, parseTime as parseRfc3339 } from '@vitrine/verifier';
 import { CliError } from './errors.ts';
 
 // The last second that a Date can show.
@@ -9,7 +9,7 @@ export function formatTime(seconds: number): string {
   return seconds > MAX_DATE ? `${seconds} s` : new Date(seconds * 1000).toISOString().replace('.000Z', 'Z');
 }
 
-const TIME = /^(\d{4}-\d{2}-\d{2})(?:T(?:[01]\d|2[0-3]):\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2}))?$/;
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const DURATION = /^([1-9]\d{0,5})([hdw])$/;
 const UNITS: ReadonlyMap<string, number> = new Map([
   ['h', 3600],
@@ -52,13 +52,7 @@ export function durationArgument(text: string): number {
   return seconds;
 }
 
+/** A date is its first second in UTC. */
 function parseTime(text: string): number | undefined {
-  const [, date] = TIME.exec(text) ?? [];
-  if (date === undefined) return undefined;
-  const day = Date.parse(date);
-  const milliseconds = Date.parse(text);
-  // February the 30th is a day in March for a Date.
-  if (Number.isNaN(milliseconds) || milliseconds < 0 || new Date(day).toISOString().slice(0, 10) !== date)
-    return undefined;
-  return milliseconds / 1000;
+  return parseRfc3339(DATE.test(text) ? `${text}T00:00:00Z` : text);
 }

@@ -23,7 +23,7 @@ export {
   type StreamState,
 } from './state/state.ts';
 export { formatState, MAX_STATE_SIZE, parseState } from './state/state-codec.ts';
-export { formatDuration, parseDuration } from './trust/duration.ts';
+export { formatDuration, parseDuration, parseTime } from './trust/duration.ts';
 export { MAX_TRUST_ENTRIES, parseTrust, trustPolicy } from './trust/parse-trust.ts';
 export { quorumOverlap } from './trust/quorum-overlap.ts';
 export { isExactPattern, matchesPattern } from './trust/stream-pattern.ts';

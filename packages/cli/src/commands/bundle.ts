@@ -6,8 +6,8 @@ import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
-import { parseLeafHash, readStatementFile, statementOf } from '../leaf-reference.ts';
-import { chooseCheckpoint, isCosigned } from '../log-checkpoints.ts';
+import { isIndex, parseLeafHash, readStatementFile, statementOf } from '../leaf-reference.ts';
+import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { isSameFile } from '../logged-artifacts.ts';
 import { decimalArgument } from '../numbers.ts';
@@ -114,12 +114,9 @@ async function bundle(context: Context, reference: string, options: Options): Pr
   );
 }
 
+/** The newest that a witness has cosigned, if there is one. */
 function chosen(log: Log, { newest }: Options): LogCheckpoint {
-  if (newest) return log.checkpoint();
-  const cosigned = log.cosignedCheckpoint();
-  return cosigned !== undefined && isCosigned(log, cosigned)
-    ? chooseCheckpoint(log, { cosigned: true })
-    : log.checkpoint();
+  return (newest ? undefined : cosignedCheckpoint(log)) ?? log.checkpoint();
 }
 
 type Release = Statement & { readonly payload: Extract<Statement['payload'], { readonly type: 'build' | 'database' }> };
@@ -146,7 +143,7 @@ async function releaseLeaf(
   reference: string,
   options: { readonly size: number; readonly json?: boolean },
 ): Promise<number> {
-  if (/^[0-9]{1,16}$/.test(reference)) return decimalArgument('leaf')(reference);
+  if (isIndex(reference)) return decimalArgument('index')(reference);
   const leafHash = parseLeafHash(reference) ?? (await statementFileHash(reference));
   if (leafHash === undefined) return leafOfArtifact(context, log, reference, options);
   const index = await log.indexOf(leafHash);
@@ -154,14 +151,11 @@ async function releaseLeaf(
   return index;
 }
 
-/** The leaf hash of a statement file; undefined for any other. */
+/** The leaf hash of a statement file; undefined for any other, a download for instance. */
 async function statementFileHash(path: string): Promise<Uint8Array | undefined> {
-  const [first] = await readAtMost(path, 0);
-  if (first !== 0xd2) return undefined;
   try {
     return (await readStatementFile(path)).leafHash;
   } catch (error) {
-    // A download can begin like one.
     if (error instanceof SignerError && error.code === 'statement-malformed') return undefined;
     throw error;
   }

@@ -1,4 +1,4 @@
-import { type CborMap, type CborValue, encodeCbor } from '../cbor/cbor.ts';
+import { type CborValue, encodeCbor } from '../cbor/cbor.ts';
 import { ProofError } from '../error.ts';
 import { MAX_EXTRA_SIZE } from '../note/tlog-proof.ts';
 import type { PrefixProof } from '../prefix/prefix-proof.ts';
@@ -9,6 +9,7 @@ import type { Place } from '../schema/place.ts';
 import { optional, record } from '../schema/record.ts';
 import { hash, octetsUpTo, oneOf, unsigned } from '../schema/scalars.ts';
 import { tuple } from '../schema/tuple.ts';
+import { versionOf } from '../schema/version.ts';
 import { MAX_ENTRY_SIZE } from '../tree/hash.ts';
 import { MAX_PROOF_LENGTH } from '../tree/proof.ts';
 import type { StreamsClaim } from './index-claim.ts';
@@ -125,11 +126,8 @@ export function formatIndexProof({ indexRoot, ...proof }: IndexProof): Uint8Arra
  */
 export function parseIndexProof(bytes: Uint8Array): IndexProof {
   checkSize(bytes);
-  const cbor = place.decode(bytes);
-  if (!(cbor instanceof Map)) throw place.refuse('is not a map');
-  const map: CborMap = cbor;
-  // Before the rest, which may be other in a later version.
-  const version = unsigned(1).read(map.get('v') ?? null, place.in('v'));
+  const map = place.decodeMap(bytes);
+  const version = versionOf(map, place);
   if (version !== VERSION)
     throw place.refuse(`has version ${version}, and this program knows ${VERSION}: use a newer one`);
   const { v: _, root, ...proof } = codecOf(map.get('type')).read(map, place);

@@ -20,3 +20,4 @@ export {
   unsigned,
 } from './scalars.ts';
 export { tuple } from './tuple.ts';
+export { versionOf } from './version.ts';

@@ -1,4 +1,4 @@
-import { type CborValue, decodeCbor } from '../cbor/cbor.ts';
+import { type CborMap, type CborValue, decodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
 
 /** Makes the error of a format out of what is wrong. */
@@ -33,5 +33,12 @@ export class Place {
       if (error instanceof CoreError) throw this.#refuse(error.message, error);
       throw error;
     }
+  }
+
+  /** As {@link decode}, of what has to be a map. */
+  decodeMap(bytes: Uint8Array): CborMap {
+    const cbor = this.decode(bytes);
+    if (cbor instanceof Map) return cbor;
+    throw this.refuse('is not a map');
   }
 }

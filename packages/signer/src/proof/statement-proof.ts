@@ -1,11 +1,4 @@
-import {
-  type CborMap,
-  type CborValue,
-  encodeCbor,
-  MAX_ENTRY_SIZE,
-  MAX_PROOF_LENGTH,
-  type PrefixProof,
-} from '@vitrine/core';
+import { type CborValue, encodeCbor, MAX_ENTRY_SIZE, MAX_PROOF_LENGTH, type PrefixProof } from '@vitrine/core';
 import {
   boolean,
   type Codec,
@@ -18,6 +11,7 @@ import {
   prefixProofCodec,
   record,
   unsigned,
+  versionOf,
 } from '@vitrine/core/schema';
 import { SignerError } from '../error.ts';
 import { placeOf } from '../place.ts';
@@ -120,17 +114,14 @@ export function formatStatementProof(proof: StatementProof): Uint8Array {
  */
 export function parseStatementProof(bytes: Uint8Array): StatementProof {
   checkSize(bytes);
-  const cbor = place.decode(bytes);
-  if (!(cbor instanceof Map)) throw place.refuse('is not a map');
-  const map: CborMap = cbor;
-  // Before the rest, which may be other in a later version.
-  const version = unsigned(1).read(map.get('v') ?? null, place.in('v'));
+  const map = place.decodeMap(bytes);
+  const version = versionOf(map, place);
   if (version !== VERSION) {
     throw new SignerError('statement-newer', `this program knows statement proofs of version 1, found ${version}`);
   }
   const codec = codecOf(map.get('type'));
   if (codec === undefined) throw place.in('type').refuse('is not one of a statement proof');
-  const { v: _, ...proof } = codec.read(cbor, place);
+  const { v: _, ...proof } = codec.read(map, place);
   return proof;
 }
 

@@ -1,5 +1,4 @@
 import {
-  type CborMap,
   encodeCbor,
   MAX_ENTRY_SIZE,
   MAX_NOTE_SIZE,
@@ -22,6 +21,7 @@ import {
   subjectRecordCodec,
   tuple,
   unsigned,
+  versionOf,
 } from '@vitrine/core/schema';
 import { Refusal } from '../refusal.ts';
 
@@ -129,12 +129,9 @@ export function formatBundle(bundle: Bundle): Uint8Array {
  */
 export function parseBundle(bytes: Uint8Array): Bundle {
   checkSize(bytes);
-  const cbor = place.decode(bytes);
-  if (!(cbor instanceof Map)) throw place.refuse('is not a map');
-  const map: CborMap = cbor;
+  const map = place.decodeMap(bytes);
   if (map.get('type') !== TYPE) throw place.refuse('is something else: its type is not that of a bundle');
-  // Before the rest, which may be other in a later version.
-  const version = unsigned(1).read(map.get('v') ?? null, place.in('v'));
+  const version = versionOf(map, place);
   if (version !== VERSION) {
     throw new Refusal(
       'bundle-newer',

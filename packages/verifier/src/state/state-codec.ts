@@ -1,4 +1,4 @@
-import { type CborMap, encodeCbor, MAX_NOTE_SIZE } from '@vitrine/core';
+import { encodeCbor, MAX_NOTE_SIZE } from '@vitrine/core';
 import {
   anyText,
   type Codec,
@@ -10,6 +10,7 @@ import {
   Place,
   record,
   unsigned,
+  versionOf,
 } from '@vitrine/core/schema';
 import { Refusal } from '../refusal.ts';
 import type { AgentState, InstalledRelease, LogState, SeenCheckpoint, StreamState } from './state.ts';
@@ -65,11 +66,9 @@ export function formatState(state: AgentState): Uint8Array {
  */
 export function parseState(bytes: Uint8Array): AgentState {
   checkSize(bytes);
-  const cbor = place.decode(bytes);
-  if (!(cbor instanceof Map)) throw place.refuse('is not a map');
-  const map: CborMap = cbor;
+  const map = place.decodeMap(bytes);
   if (map.get('type') !== TYPE) throw place.refuse('is something else');
-  const version = unsigned(1).read(map.get('v') ?? null, place.in('v'));
+  const version = versionOf(map, place);
   if (version !== VERSION) {
     throw new Refusal(
       'state-newer',

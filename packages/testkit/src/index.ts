@@ -1,3 +1,4 @@
+export { type CddlCheck, CddlValidators, type CddlVerdict } from './cddl.ts';
 export { type Fault, FaultStore, Latch, type Operation, type Step } from './fault-store.ts';
 export { MemoryDisk, MemoryStore } from './memory-store.ts';
 export { SeededRandom } from './random.ts';

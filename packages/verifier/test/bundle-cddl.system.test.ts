@@ -1,9 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor, leafHash, sha256 } from '@vitrine/core';
 import type { Payload } from '@vitrine/signer';
+import { type CddlCheck, CddlValidators, type CddlVerdict } from '@vitrine/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Bundle, MAX_BUNDLE_SIZE, parseBundle } from '../src/bundle/bundle.ts';
 import { verifyRelease } from '../src/decision/verify.ts';
@@ -11,40 +9,25 @@ import { type AgentState, NO_STATE, type StreamState } from '../src/state/state.
 import { formatState, MAX_STATE_SIZE, parseState } from '../src/state/state-codec.ts';
 import { build, database, download, NOW, ORIGIN, REVIEWERS, source, trustOf, utf8, World } from './world.ts';
 
-// As for docs/statement.cddl: both are from PyPI. The second is wrong about arrays within arrays, so of what is wrong it gets the
-// part alone, and only if that is a map or has no arrays in it.
-const VALIDATORS = ['cddl-verifier==1.5.3', 'pycddl==0.6.4'];
+// pycddl is wrong about arrays within arrays, so of what is wrong it gets the part alone, and only if that is a map or has no
+// arrays in it.
 
 const page = readFileSync(new URL('../../../docs/bundle.md', import.meta.url), 'utf8');
 const schema = new URL('../../../docs/bundle.cddl', import.meta.url).pathname;
-const script = new URL('../../signer/test/statement/check-cddl.py', import.meta.url).pathname;
-let directory: string;
+let validators: CddlValidators;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vitrine-cddl-'));
-  execFileSync('python3', ['-m', 'venv', directory]);
-  execFileSync(join(directory, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...VALIDATORS]);
+  validators = new CddlValidators(schema);
 }, 300_000);
 
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-interface Verdict {
-  readonly 'cddl-verifier': boolean;
-  readonly pycddl: boolean;
-}
+afterAll(() => validators[Symbol.dispose]());
 
 type Rule = 'release-bundle' | 'agent-state';
 
-function check(checks: readonly (readonly [rule: string, bytes: Uint8Array])[]): Verdict[] {
-  const input = checks.map(([rule, bytes]) => `${JSON.stringify({ rule, hex: Buffer.from(bytes).toString('hex') })}\n`);
-  const output = execFileSync(join(directory, 'bin/python'), [script, schema], { input: input.join('') });
-  const lines = output.toString().trimEnd().split('\n');
-  expect(lines).toHaveLength(checks.length);
-  return lines.map((line) => JSON.parse(line) as Verdict);
-}
+const check = (checks: readonly CddlCheck[]): CddlVerdict[] => validators.check(checks);
 
-const YES: Verdict = { 'cddl-verifier': true, pycddl: true };
-const NO: Verdict = { 'cddl-verifier': false, pycddl: false };
+const YES: CddlVerdict = { 'cddl-verifier': true, pycddl: true };
+const NO: CddlVerdict = { 'cddl-verifier': false, pycddl: false };
 
 const decoded = (bytes: Uint8Array): CborMap => decodeCbor(bytes, 'the file') as CborMap;
 

@@ -1,46 +1,27 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
+import { type CddlCheck, CddlValidators, type CddlVerdict } from '@vitrine/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StatementType } from '../../src/statement/payload.ts';
 import { PROOFS, proofOf } from '../proof/examples.ts';
 import { EXAMPLES, statementOf, VENDOR } from './examples.ts';
 import { changed, forge, type Parts, partsOf } from './forge.ts';
 
-// The Debian packages have no CDDL validator and npm has none that reads CBOR: these are from PyPI. The first follows
-// `.cbor` into byte strings, so it takes a statement whole; the second does not in an array, so it gets the header and the
-// payload one by one.
-const VALIDATORS = ['cddl-verifier==1.5.3', 'pycddl==0.6.4'];
+// cddl-verifier follows `.cbor` into byte strings, so it takes a statement whole; pycddl does not in an array, so it gets the header
+// and the payload one by one.
 
 const schema = new URL('../../../../docs/statement.cddl', import.meta.url).pathname;
-const script = new URL('check-cddl.py', import.meta.url).pathname;
-let directory: string;
+let validators: CddlValidators;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), 'vitrine-cddl-'));
-  execFileSync('python3', ['-m', 'venv', directory]);
-  execFileSync(join(directory, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...VALIDATORS]);
+  validators = new CddlValidators(schema);
 }, 300_000);
 
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => validators[Symbol.dispose]());
 
-interface Verdict {
-  readonly 'cddl-verifier': boolean;
-  readonly pycddl: boolean;
-}
+const check = (checks: readonly CddlCheck[]): CddlVerdict[] => validators.check(checks);
 
-function check(checks: readonly (readonly [rule: string, bytes: Uint8Array])[]): Verdict[] {
-  const input = checks.map(([rule, bytes]) => `${JSON.stringify({ rule, hex: Buffer.from(bytes).toString('hex') })}\n`);
-  const output = execFileSync(join(directory, 'bin/python'), [script, schema], { input: input.join('') });
-  const lines = output.toString().trimEnd().split('\n');
-  expect(lines).toHaveLength(checks.length);
-  return lines.map((line) => JSON.parse(line) as Verdict);
-}
-
-const YES: Verdict = { 'cddl-verifier': true, pycddl: true };
-const NO: Verdict = { 'cddl-verifier': false, pycddl: false };
+const YES: CddlVerdict = { 'cddl-verifier': true, pycddl: true };
+const NO: CddlVerdict = { 'cddl-verifier': false, pycddl: false };
 
 /** Fields that are never left out. */
 const REQUIRED: Readonly<Record<StatementType, readonly string[]>> = {

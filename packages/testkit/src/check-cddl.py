@@ -1,4 +1,4 @@
-"""Checks CBOR against docs/statement.cddl with two independent validators.
+"""Checks CBOR against a CDDL schema with two independent validators.
 
 Usage: check-cddl.py <schema>, with one line of JSON on stdin for each check: {"rule", "hex"}.
 Prints one line of JSON for each: {"<validator>": true or false}.

@@ -1,7 +1,6 @@
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { Level } from 'level';
 import { CliError, fileError } from './errors.ts';
 
 // A decision takes much less.
@@ -25,6 +24,8 @@ export interface LockedFile {
  */
 export async function lockFile(path: string): Promise<LockedFile> {
   const file = await whereItIs(path);
+  // Native code, which few commands need.
+  const { Level } = await import('level');
   for (const begun = performance.now(); ; await setTimeout(PAUSE)) {
     const lock = new Level(`${file}.lock`);
     try {

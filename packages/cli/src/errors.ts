@@ -260,6 +260,11 @@ export function fileError(path: string, error: unknown): unknown {
   return new CliError('file-io', message, { cause: error });
 }
 
+/** Whether a file is not there. */
+export function isMissing(error: unknown): error is CliError {
+  return error instanceof CliError && error.code === 'file-missing';
+}
+
 /** What `act` makes of the content of a file. Where it refuses that, the error names the file too; its code stays. */
 export function naming<T>(path: string, act: () => T): T {
   try {

@@ -1,7 +1,7 @@
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { CliError, fileError } from './errors.ts';
+import { CliError, fileError, isMissing } from './errors.ts';
 
 // A decision takes much less.
 const PATIENCE = 15_000;
@@ -53,7 +53,7 @@ async function whereItIs(path: string): Promise<string> {
     return join(await realpath(directory), basename(path));
   } catch (error) {
     const failure = fileError(path, error);
-    if (!(failure instanceof CliError) || failure.code !== 'file-missing') throw failure;
+    if (!isMissing(failure)) throw failure;
     const message = (await isThere(path))
       ? `${path} is a link that leads nowhere`
       : `the directory ${dirname(path)} does not exist`;

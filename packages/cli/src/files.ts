@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { WriteFileOptions } from '@vitrine/core/log';
-import { CliError, fileError } from './errors.ts';
+import { CliError, fileError, isMissing } from './errors.ts';
 
 /**
  * A file's bytes, but never more than one byte beyond `limit`: whoever parses them refuses what is too long.
@@ -18,6 +18,40 @@ export async function readAtMost(path: string, limit: number): Promise<Uint8Arra
     throw fileError(path, error);
   } finally {
     await file?.close();
+  }
+}
+
+/** As {@link readAtMost}; undefined if there is no such file. */
+export async function readIfThere(path: string, limit: number): Promise<Uint8Array | undefined> {
+  try {
+    return await readAtMost(path, limit);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** What is verified with a file: where the user says that it is, or beside it. */
+interface Companion {
+  /** The name of the option, which is also what it is. */
+  readonly option: string;
+  /** What the user said, if anything. */
+  readonly named: string | undefined;
+  /** Where it is otherwise. */
+  readonly beside: string;
+}
+
+/** As {@link readAtMost}. Where the file is not beside the other one, the error says how to name it. */
+export async function readCompanion(
+  { option, named, beside }: Companion,
+  limit: number,
+): Promise<{ readonly path: string; readonly bytes: Uint8Array }> {
+  const path = named ?? beside;
+  try {
+    return { path, bytes: await readAtMost(path, limit) };
+  } catch (error) {
+    if (named !== undefined || !isMissing(error)) throw error;
+    throw new CliError(error.code, `${error.message}; name the ${option} with --${option}`, { cause: error });
   }
 }
 
@@ -53,7 +87,7 @@ export async function writeNewFile(
     await writeFileDurably(path, bytes, { ...(mode !== undefined && { mode }), replace });
   } catch (error) {
     const failure = fileError(path, error);
-    if (failure instanceof CliError && failure.code === 'file-missing') {
+    if (isMissing(failure)) {
       throw new CliError(failure.code, `the directory ${dirname(path)} does not exist`, { cause: error });
     }
     // Nothing that is at `path` is in the way then.

@@ -1,7 +1,7 @@
 import { CoreError, HASH_SIZE, leafHash as hashLeaf, MAX_ENTRY_SIZE, parseBase64 } from '@vitrine/core';
 import { newestWithdrawal, parseStatement, SignerError, type Statement } from '@vitrine/signer';
 import type { Context } from './context.ts';
-import { CliError, naming } from './errors.ts';
+import { CliError, isMissing, naming } from './errors.ts';
 import { readAtMost } from './files.ts';
 import { hasLog, type LogOption, logDirectory, openLog } from './log-option.ts';
 import { decimalArgument } from './numbers.ts';
@@ -145,7 +145,7 @@ async function fromFile(path: string): Promise<ResolvedStatement> {
   try {
     return await readStatementFile(path);
   } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    if (!isMissing(error)) throw error;
     const hint = 'a leaf is named by its index, its leaf hash or a statement file';
     throw new CliError(error.code, `${error.message}; ${hint}`, { cause: error });
   }

@@ -5,7 +5,7 @@ import type { Log, LogDescription, OpenOptions, Store } from '@vitrine/core/log'
 import { statementAdmission, statementMapping } from '@vitrine/signer';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
-import { CliError, naming } from './errors.ts';
+import { CliError, isMissing, naming } from './errors.ts';
 import { keyDirectory, keyFileName, type ReadKeyOptions, readKeyFile } from './keys.ts';
 import { LOG_PASSPHRASE_FILES } from './passphrase.ts';
 
@@ -141,7 +141,7 @@ async function signerFrom(
   const named = source.file ?? variable(context, source.variable);
   const path = named ?? join(await keyDirectory(context), keyFileName(origin, 'ed25519'));
   const key = await readKeyFile(context, path, options).catch((error: unknown) => {
-    if (named !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    if (named !== undefined || !isMissing(error)) throw error;
     throw new CliError(
       'key-missing',
       `the key of ${origin} is not in ${path}: name its file with ${source.option}, or in ${source.variable}`,

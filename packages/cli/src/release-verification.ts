@@ -11,7 +11,7 @@ import {
 } from '@vitrine/verifier';
 import type { Context } from './context.ts';
 import { CliError, describeFailure, naming } from './errors.ts';
-import { readAtMost } from './files.ts';
+import { readCompanion } from './files.ts';
 import { findingJson, findingText } from './finding-view.ts';
 import { hashFiles } from './hashed-file.ts';
 import { StateFile } from './state-file.ts';
@@ -140,9 +140,6 @@ function onlyStream({ trust: { releases } }: LoadedTrust): string {
 }
 
 async function readBundle(file: string, { bundle }: ReleaseOptions): Promise<Uint8Array> {
-  const path = bundle ?? `${file}.vitrine`;
-  return readAtMost(path, MAX_BUNDLE_SIZE).catch((error: unknown) => {
-    if (bundle !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
-    throw new CliError(error.code, `${error.message}; name the bundle with --bundle`, { cause: error });
-  });
+  const companion = { option: 'bundle', named: bundle, beside: `${file}.vitrine` };
+  return (await readCompanion(companion, MAX_BUNDLE_SIZE)).bytes;
 }

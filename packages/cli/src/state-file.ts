@@ -1,7 +1,7 @@
 import { type AgentState, formatState, MAX_STATE_SIZE, NO_STATE, parseState, type Refusal } from '@vitrine/verifier';
 import { CliError, naming } from './errors.ts';
 import { type LockedFile, lockFile } from './file-lock.ts';
-import { readAtMost, writeNewFile } from './files.ts';
+import { readIfThere, writeNewFile } from './files.ts';
 
 /**
  * What an agent remembers, in a file that one process has at a time. Each write replaces the file whole; one that was killed
@@ -75,12 +75,6 @@ export class StateFile implements AsyncDisposable {
 }
 
 async function read(path: string, named: string): Promise<AgentState | undefined> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readAtMost(path, MAX_STATE_SIZE);
-  } catch (error) {
-    if (error instanceof CliError && error.code === 'file-missing') return undefined;
-    throw error;
-  }
-  return naming(named, () => parseState(bytes));
+  const bytes = await readIfThere(path, MAX_STATE_SIZE);
+  return bytes && naming(named, () => parseState(bytes));
 }

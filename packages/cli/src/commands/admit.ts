@@ -9,7 +9,7 @@ import {
 } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, isMissing } from '../errors.ts';
 import { appendTarget } from '../issue.ts';
 import {
   type LogKeyOption,
@@ -150,7 +150,7 @@ async function findKey(context: Context, text: string, options: Options): Promis
   }
   if (named[0] !== undefined) return named[0];
   const { keyName, keyId } = await readVkey(text).catch((error: unknown) => {
-    if (!(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    if (!isMissing(error)) throw error;
     throw new SignerError('admission-key', `the log takes no statements of ${text}: admit list shows whose it takes`);
   });
   if (admitted.some((key) => key.keyName === keyName && key.keyId === keyId)) return { keyName, keyId };

@@ -21,7 +21,7 @@ import {
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError, naming } from '../errors.ts';
+import { CliError, isMissing, naming } from '../errors.ts';
 import { readInput } from '../files.ts';
 import { keyDirectory, keyFileName, mlDsaSchemes, readKeyFile } from '../keys.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
@@ -121,7 +121,7 @@ async function addOwnSignature(context: Context, log: Log, options: Options): Pr
 async function ownMlDsaKey(context: Context, log: Log, { key: keyFile, json }: Options): Promise<PrivateKey> {
   const path = keyFile ?? join(await keyDirectory(context), keyFileName(log.origin, 'ml-dsa-44'));
   const key = await readKeyFile(context, path, { json }).catch((error: unknown) => {
-    if (keyFile !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    if (keyFile !== undefined || !isMissing(error)) throw error;
     throw new CliError('key-missing', `the ML-DSA-44 key of ${log.origin} is not in ${path}: name its file with --key`);
   });
   if (key.vkey.type !== KEY_TYPE_ML_DSA_44_COSIGNATURE || !log.description.vkeys.includes(formatVkey(key.vkey))) {

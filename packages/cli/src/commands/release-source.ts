@@ -2,7 +2,7 @@ import type { SourcePayload } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { ANY_HASH, checkDraft } from '../draft.ts';
-import { CliError } from '../errors.ts';
+import { CliError, isMissing } from '../errors.ts';
 import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
 import { treeText } from '../logged-source.ts';
 import { checkOutside } from '../released-files.ts';
@@ -108,7 +108,7 @@ async function secretFrom({ random }: Context, path: string): Promise<{ bytes: U
   try {
     return { bytes: await readSecret(path, 'the secret of a source tree'), isNew: false };
   } catch (error) {
-    if (!(error instanceof CliError) || error.code !== 'file-missing') throw error;
+    if (!isMissing(error)) throw error;
     return { bytes: random(SECRET_SIZE), isNew: true };
   }
 }

@@ -20,7 +20,7 @@ import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
-import { readAtMost } from '../files.ts';
+import { readAtMost, readCompanion } from '../files.ts';
 import type { IndexExpectation } from '../index-verification.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
@@ -273,11 +273,8 @@ async function readProof(
   file: string | undefined,
   { proof }: Options,
 ): Promise<{ readonly path: string; readonly proof: TlogProof }> {
-  const path = proof ?? `${file}.tlog-proof`;
-  const bytes = await readAtMost(path, MAX_TLOG_PROOF_SIZE).catch((error: unknown) => {
-    if (proof !== undefined || !(error instanceof CliError) || error.code !== 'file-missing') throw error;
-    throw new CliError(error.code, `${error.message}; name the proof with --proof`, { cause: error });
-  });
+  const companion = { option: 'proof', named: proof, beside: `${file}.tlog-proof` };
+  const { path, bytes } = await readCompanion(companion, MAX_TLOG_PROOF_SIZE);
   return { path, proof: naming(path, () => parseTlogProof(bytes)) };
 }
 

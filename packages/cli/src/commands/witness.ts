@@ -18,7 +18,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, naming } from '../errors.ts';
 import { lockFile } from '../file-lock.ts';
-import { readAtMost, readInput, writeNewFile } from '../files.ts';
+import { readIfThere, readInput, writeNewFile } from '../files.ts';
 import { mlDsaSchemes, readKeyFile } from '../keys.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
 import { formatTime } from '../time.ts';
@@ -116,13 +116,8 @@ async function readSeen(
   origin: string,
   loaded: LoadedPolicy,
 ): Promise<{ size: number; root: Uint8Array }> {
-  let note: Uint8Array;
-  try {
-    note = await readAtMost(path, MAX_NOTE_SIZE);
-  } catch (error) {
-    if (error instanceof CliError && error.code === 'file-missing') return { size: 0, root: EMPTY_ROOT };
-    throw error;
-  }
+  const note = await readIfThere(path, MAX_NOTE_SIZE);
+  if (note === undefined) return { size: 0, root: EMPTY_ROOT };
   const { checkpoint } = naming(path, () => openKnown(note, loaded));
   if (checkpoint.origin !== origin) {
     throw new CoreError('checkpoint-origin', `${path} has a checkpoint of ${checkpoint.origin}, and not of ${origin}`);

@@ -1,7 +1,6 @@
 import {
   CoreError,
   indexLeaf,
-  leafHash,
   ProofError,
   type SchemeOptions,
   type VerifiedCheckpoint,
@@ -11,6 +10,7 @@ import {
 import type { Bundle } from '../bundle/bundle.ts';
 import { Refusal, type RefusalCode } from '../refusal.ts';
 import type { Trust } from '../trust/trust.ts';
+import type { HashedBundle } from './statements.ts';
 
 const CODES: Readonly<Partial<Record<CoreError['code'], RefusalCode>>> = {
   'policy-log': 'checkpoint-log',
@@ -39,9 +39,9 @@ export function openBundledCheckpoint(bundle: Bundle, trust: Trust, options: Sch
  *
  * @throws Refusal `inclusion-wrong`
  */
-export function verifyBundledLeaves(bundle: Bundle, { checkpoint: { size, root } }: VerifiedCheckpoint): void {
+export function verifyBundledLeaves(bundle: HashedBundle, { checkpoint: { size, root } }: VerifiedCheckpoint): void {
   try {
-    const leaves = bundle.statements.map(({ index, entry }) => ({ index, leafHash: leafHash(entry) }));
+    const leaves = bundle.statements.map(({ index, leafHash }) => ({ index, leafHash }));
     leaves.push(indexLeaf({ size, indexRoot: bundle.indexRoot }));
     verifyMulti({ size, root, leaves, oldTrees: bundle.earlier, proof: bundle.proof });
   } catch (error) {

@@ -1,10 +1,9 @@
 import { equalBytes, type SubjectRecord } from '@vitrine/core';
 import type { ReviewPayload } from '@vitrine/signer';
-import type { Bundle } from '../bundle/bundle.ts';
 import { Refusal } from '../refusal.ts';
 import type { ReleaseRule, Trust, TrustedIssuer } from '../trust/trust.ts';
 import type { FoundReview } from './finding.ts';
-import { openBundled, statementIn } from './statements.ts';
+import { type HashedBundle, openBundled, statementIn } from './statements.ts';
 
 /** What was released, and is reviewed. */
 export interface ReviewedSubject {
@@ -36,7 +35,7 @@ function reviewersOf(rule: ReleaseRule, trust: Trust): TrustedIssuer[] {
 export function verdictsOn(
   subject: ReviewedSubject,
   rule: ReleaseRule,
-  { bundle, trust, origin }: { readonly bundle: Bundle; readonly trust: Trust; readonly origin: string },
+  { bundle, trust, origin }: { readonly bundle: HashedBundle; readonly trust: Trust; readonly origin: string },
 ): FoundReview[] {
   return reviewersOf(rule, trust).flatMap((reviewer) => {
     const { issuer } = reviewer;
@@ -59,7 +58,7 @@ export function verdictsOn(
 }
 
 function openReview(
-  bundled: { readonly index: number; readonly entry: Uint8Array },
+  bundled: Parameters<typeof openBundled>[0],
   reviewer: TrustedIssuer,
   origin: string,
 ): { readonly payload: ReviewPayload; readonly leaf: number } {

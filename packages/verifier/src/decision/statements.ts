@@ -4,6 +4,22 @@ import type { Bundle, BundledStatement } from '../bundle/bundle.ts';
 import { Refusal } from '../refusal.ts';
 import type { TrustedIssuer } from '../trust/trust.ts';
 
+/** A statement of a bundle with its leaf hash. */
+interface HashedStatement extends BundledStatement {
+  readonly leafHash: Uint8Array;
+}
+
+/** A bundle whose statements are hashed, once for all who look for one. */
+export interface HashedBundle extends Bundle {
+  readonly statements: readonly HashedStatement[];
+}
+
+/** Hashes the statements of a bundle. */
+export function hashedBundle(bundle: Bundle): HashedBundle {
+  const statements = bundle.statements.map((statement) => ({ ...statement, leafHash: leafHash(statement.entry) }));
+  return { ...bundle, statements };
+}
+
 /** A statement of a bundle whose signature was verified, by somebody whom the agent trusts. */
 export interface FoundStatement {
   readonly leaf: number;
@@ -14,11 +30,11 @@ export interface FoundStatement {
 
 /** The statement of a bundle at a leaf, or with a leaf hash. */
 export function statementIn(
-  { statements }: Bundle,
+  { statements }: HashedBundle,
   where: { readonly leaf: number } | { readonly leafHash: Uint8Array },
-): BundledStatement | undefined {
-  return statements.find(({ index, entry }) =>
-    'leaf' in where ? index === where.leaf : equalBytes(leafHash(entry), where.leafHash),
+): HashedStatement | undefined {
+  return statements.find(({ index, leafHash: found }) =>
+    'leaf' in where ? index === where.leaf : equalBytes(found, where.leafHash),
   );
 }
 
@@ -28,7 +44,7 @@ export function statementIn(
  * @throws Refusal `statement-unreadable`, `signer-unknown`, `signer-ended`, `statement-forged`, `statement-audience`
  */
 export function openBundled(
-  { index: leaf, entry }: BundledStatement,
+  { index: leaf, entry, leafHash }: HashedStatement,
   issuers: readonly TrustedIssuer[],
   origin: string,
 ): FoundStatement {
@@ -60,7 +76,7 @@ export function openBundled(
       `leaf ${leaf} is meant for the log ${statement.audience}, and stands in ${origin}`,
     );
   }
-  return { leaf, leafHash: leafHash(entry), statement, issuer };
+  return { leaf, leafHash, statement, issuer };
 }
 
 function parsedAt(entry: Uint8Array, leaf: number): Statement {

@@ -22,7 +22,14 @@ import { openBundledCheckpoint, verifyBundledLeaves } from './bundled-checkpoint
 import { checkpointTime } from './checkpoint-time.ts';
 import type { Finding, FoundReview, FoundWitness } from './finding.ts';
 import { checkDemands, verdictsOn } from './reviews.ts';
-import { type FoundStatement, openBundled, statementIn, streamNameOf } from './statements.ts';
+import {
+  type FoundStatement,
+  type HashedBundle,
+  hashedBundle,
+  openBundled,
+  statementIn,
+  streamNameOf,
+} from './statements.ts';
 
 /** What the agent wanted, and what it got. */
 export interface ReleaseRequest {
@@ -68,7 +75,7 @@ export function verifyRelease(
   if (trust.expires !== undefined && trust.expires <= now) {
     throw new Refusal('trust-expired', 'the trust file has expired: get a new one from whoever made it');
   }
-  const bundle = parseBundle(bundleBytes);
+  const bundle = hashedBundle(parseBundle(bundleBytes));
   const verified = openBundledCheckpoint(bundle, trust, options);
   verifyBundledLeaves(bundle, verified);
   const { origin, size, root } = verified.checkpoint;
@@ -151,7 +158,7 @@ function knownNote({ note: { text, verified } }: VerifiedCheckpoint): Uint8Array
 }
 
 /** The release of a bundle, signed by somebody whom the trust file has as a signer. */
-function openRelease(bundle: Bundle, trust: Trust, origin: string): FoundRelease {
+function openRelease(bundle: HashedBundle, trust: Trust, origin: string): FoundRelease {
   const bundled = statementIn(bundle, { leaf: bundle.release });
   if (bundled === undefined) {
     throw new Refusal(
@@ -275,7 +282,7 @@ function againstIndex(verify: () => void): void {
 }
 
 interface Standing {
-  readonly bundle: Bundle;
+  readonly bundle: HashedBundle;
   readonly trust: Trust;
   readonly origin: string;
   readonly rule: ReleaseRule;
@@ -302,7 +309,12 @@ function standing({ bundle, trust, origin, rule, release }: Standing): {
 }
 
 /** The source that a build names. @throws Refusal `source-missing`, `source-other` */
-function openSource(bundle: Bundle, trust: Trust, origin: string, release: FoundRelease): FoundStatement | undefined {
+function openSource(
+  bundle: HashedBundle,
+  trust: Trust,
+  origin: string,
+  release: FoundRelease,
+): FoundStatement | undefined {
   const { payload, issuer } = release.statement;
   if (payload.type !== 'build' || payload.source === undefined) {
     if (bundle.source !== undefined)

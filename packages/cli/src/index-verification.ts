@@ -20,7 +20,7 @@ import { CliError, naming } from './errors.ts';
 import { parseLeafHash } from './leaf-reference.ts';
 import type { LoadedPolicy } from './policy-file.ts';
 import { type StatementFinding, type StatementOptions, verifyStatement } from './statement-verification.ts';
-import { type Row, SHORT_HASH, statementJson, statementLine } from './statement-view.ts';
+import { type Row, shortHash, statementJson, statementLine, streamJson, streamLine } from './statement-view.ts';
 import type { StreamOptions } from './stream-argument.ts';
 import { aligned, count, printable } from './text.ts';
 
@@ -207,13 +207,7 @@ function streamsFinding({ streams, subjects }: StreamsProof): StatementFinding {
   return {
     rows: [
       ['verified', `the log has ${count(streams.length, 'stream')}`],
-      ...streams.map(({ stream, record }): Row => {
-        const name = `${printable(stream.type).padEnd(10)}  ${printable(stream.stream)}  by ${printable(stream.issuer)}`;
-        return [
-          'stream',
-          `${String(record.count).padStart(6)}  ${formatBase64(record.last).slice(0, SHORT_HASH)}  ${name}`,
-        ];
-      }),
+      ...streams.map(({ stream, record }): Row => ['stream', streamLine(stream, record)]),
       [
         'subjects',
         count(
@@ -225,19 +219,14 @@ function streamsFinding({ streams, subjects }: StreamsProof): StatementFinding {
     ],
     json: {
       verified: 'streams',
-      streams: streams.map(({ stream, record: { count: n, last, root } }) => ({
-        ...stream,
-        count: n,
-        last: formatBase64(last),
-        root: formatBase64(root),
-      })),
+      streams: streams.map(({ stream, record }) => streamJson(stream, record)),
       subjects: subjects.length,
     },
   };
 }
 
 function entryText(entry: Uint8Array, before: string): string {
-  return `${before}${formatBase64(hashLeaf(entry)).slice(0, SHORT_HASH)}  ${statementLine(parseStatement(entry))}`;
+  return `${before}${shortHash(hashLeaf(entry))}  ${statementLine(parseStatement(entry))}`;
 }
 
 function entryJson(entry: Uint8Array): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { formatBase64, formatKeyId, parseVkey } from '@vitrine/core';
+import { formatBase64, formatKeyId, parseVkey, type StreamName, type StreamRecord } from '@vitrine/core';
 import type {
   Artifact,
   Payload,
@@ -20,7 +20,7 @@ export type Row = readonly [label: string, value: string];
 export const SHORT_HASH: number = 12;
 
 /** The start of a leaf hash in base64. */
-function shortHash(leafHash: Uint8Array): string {
+export function shortHash(leafHash: Uint8Array): string {
   return formatBase64(leafHash).slice(0, SHORT_HASH);
 }
 
@@ -57,6 +57,17 @@ export function statementRows(statement: Statement, mentions: Mentions = NO_MENT
 export function statementLine(statement: Statement, mentions: Mentions = NO_MENTIONS): string {
   const { payload, issuer, issuedAt } = statement;
   return `${payload.type.padEnd(10)}  ${payloadLine(statement, mentions)}  by ${printable(issuer)}  ${formatTime(issuedAt)}`;
+}
+
+/** A stream for people, on one line: how many statements it has, the newest of them, its type, its name and its issuer. */
+export function streamLine({ type, issuer, stream }: StreamName, { count: total, last }: StreamRecord): string {
+  const name = `${printable(type).padEnd(10)}  ${printable(stream)}  by ${printable(issuer)}`;
+  return `${String(total).padStart(6)}  ${shortHash(last)}  ${name}`;
+}
+
+/** A stream for `--json`: hashes in base64. */
+export function streamJson(stream: StreamName, { count: total, last, root }: StreamRecord): object {
+  return { ...stream, count: total, last: formatBase64(last), root: formatBase64(root) };
 }
 
 /** A statement for `--json`: hashes in hex, times in seconds since the Epoch, key IDs as in vkeys. */

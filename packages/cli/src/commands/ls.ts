@@ -1,4 +1,4 @@
-import { CoreError, formatBase64, type IndexEntry, indexEntryOf, leafHash } from '@vitrine/core';
+import { CoreError, type IndexEntry, indexEntryOf, leafHash } from '@vitrine/core';
 import { STATEMENT_TYPES, type Statement, type StatementType } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
@@ -8,7 +8,7 @@ import { statementOf } from '../leaf-reference.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';
-import { SHORT_HASH, statementLine } from '../statement-view.ts';
+import { SHORT_HASH, shortHash, statementLine } from '../statement-view.ts';
 import { count, cut, preview } from '../text.ts';
 
 interface Filter {
@@ -77,7 +77,7 @@ async function list(context: Context, options: Options): Promise<void> {
     shown++;
     if (options.json) await output.json(entryJson(index, entry, statement));
     else {
-      const hash = formatBase64(leafHash(entry)).slice(0, SHORT_HASH);
+      const hash = shortHash(leafHash(entry));
       const size = String(entry.length).padStart(5);
       const text =
         statement === undefined

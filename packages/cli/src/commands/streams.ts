@@ -1,11 +1,10 @@
-import { formatBase64 } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
 import { askIndex, deliverIndexProof, type IndexOptions, withIndexOptions } from '../index-answer.ts';
-import { SHORT_HASH } from '../statement-view.ts';
+import { streamJson, streamLine } from '../statement-view.ts';
 import { type StreamOptions, withStreamOptions } from '../stream-argument.ts';
-import { count, printable } from '../text.ts';
+import { count } from '../text.ts';
 
 interface Options extends IndexOptions, StreamOptions {}
 
@@ -52,17 +51,10 @@ async function streams(context: Context, options: Options): Promise<void> {
       total++;
       if ((type ?? stream.type) !== stream.type || (issuer ?? stream.issuer) !== stream.issuer) continue;
       shown++;
-      const last = formatBase64(record.last);
-      if (json) await output.json({ ...stream, count: record.count, last, root: formatBase64(record.root) });
-      else {
-        const line = [
-          String(record.count).padStart(6),
-          last.slice(0, SHORT_HASH),
-          stream.type.padEnd(10),
-          `${printable(stream.stream)}  by ${printable(stream.issuer)}`,
-        ];
-        await output.text(`${line.join('  ')}\n`);
-      }
+      if (json) await output.json(streamJson(stream, record));
+      else
+        await output.text(`${streamLine(stream, record)}
+`);
     }
     // A misspelt name looks like an empty list otherwise.
     if (shown === 0 && total > 0 && !json) output.note(`none of ${count(total, 'stream')} is such`);

@@ -55,7 +55,7 @@ export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSI
 export { bytesOf as bytesOfOctets, displayOctets } from './note/octets.ts';
 export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
 export type { OpenedNote, VerifiedSignatures } from './note/open-note.ts';
-export { parsePolicy } from './note/parse-policy.ts';
+export { parsePolicy, readPolicy } from './note/parse-policy.ts';
 export {
   MAX_POLICY_SIZE,
   NO_QUORUM,

@@ -39,9 +39,18 @@ interface Draft {
  * was taken for a policy
  */
 export function parsePolicy(bytes: Uint8Array): Policy {
+  return readPolicy(policyLines(bytes));
+}
+
+/**
+ * As {@link parsePolicy}, of the lines of a policy: of a file in a grammar that extends it, those that this one has.
+ *
+ * @throws CoreError `policy-malformed`, naming the line, as soon as one is wrong: no further line is asked for
+ */
+export function readPolicy(lines: Iterable<PolicyLine>): Policy {
   const draft: Draft = { logs: [], witnesses: [], groups: [], names: new Set(), members: new Set() };
   let last = 0;
-  for (const line of policyLines(bytes)) {
+  for (const line of lines) {
     last = line.number;
     try {
       readLine(draft, line);

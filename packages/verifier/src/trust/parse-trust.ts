@@ -7,9 +7,9 @@ import {
   type Policy,
   type PolicyLine,
   parseDecimal,
-  parsePolicy,
   parseVkey,
   policyLines,
+  readPolicy,
   sha256,
   type VerifierKey,
 } from '@vitrine/core';
@@ -53,17 +53,7 @@ interface Logs {
  */
 export function parseTrust(bytes: Uint8Array): Trust {
   const draft: Draft = { indexed: [], signers: [], reviewers: [], reviewerGroups: [], releases: [], bounded: [] };
-  const own = new Set<number>();
-  const policy = refusing(() => {
-    for (const line of policyLines(bytes)) {
-      const read = READERS.get(line.items[0]!);
-      if (read === undefined) continue;
-      own.add(line.number);
-      at(line.number, () => read(draft, line.items.slice(1), line));
-    }
-    // With empty lines in place of its own, so that the numbers of the others stay.
-    return parsePolicy(withoutLines(bytes, own, { keepNewlines: true }));
-  });
+  const policy = refusing(() => readPolicy(policyLinesOf(bytes, draft)));
   const logs = { policy, origins: new Set(policy.logs.map(({ key }) => key.keyName)) };
   checkIndexed(draft, logs);
   const { indexed, signers, reviewers, reviewerGroups, serial, expires } = draft;
@@ -80,6 +70,15 @@ export function parseTrust(bytes: Uint8Array): Trust {
   };
 }
 
+/** The lines that are a policy's; the others are read on the way. */
+function* policyLinesOf(bytes: Uint8Array, draft: Draft): Generator<PolicyLine, void, undefined> {
+  for (const line of policyLines(bytes)) {
+    const read = READERS.get(line.items[0]!);
+    if (read === undefined) yield line;
+    else at(line.number, () => read(draft, line.items.slice(1), line));
+  }
+}
+
 /**
  * The lines of a trust file that C2SP tlog-policy defines, with its comments: for programs that know no others.
  *
@@ -88,7 +87,7 @@ export function parseTrust(bytes: Uint8Array): Trust {
 export function trustPolicy(bytes: Uint8Array): Uint8Array {
   parseTrust(bytes);
   const own = [...policyLines(bytes)].filter(({ items }) => READERS.has(items[0]!));
-  return withoutLines(bytes, new Set(own.map(({ number }) => number)), { keepNewlines: false });
+  return withoutLines(bytes, new Set(own.map(({ number }) => number)));
 }
 
 const malformed = (line: number, message: string, cause?: unknown): Refusal =>
@@ -120,16 +119,12 @@ function at<T>(line: number, read: () => T): T {
 
 const NEWLINE = 0x0a;
 
-function withoutLines(
-  bytes: Uint8Array,
-  numbers: ReadonlySet<number>,
-  { keepNewlines }: { readonly keepNewlines: boolean },
-): Uint8Array {
+function withoutLines(bytes: Uint8Array, numbers: ReadonlySet<number>): Uint8Array {
   const kept = bytes.slice();
   let length = 0;
   let line = 1;
   for (const octet of bytes) {
-    if (!numbers.has(line) || (octet === NEWLINE && keepNewlines)) kept[length++] = octet;
+    if (!numbers.has(line)) kept[length++] = octet;
     if (octet === NEWLINE) line++;
   }
   return kept.subarray(0, length);

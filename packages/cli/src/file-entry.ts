@@ -1,7 +1,5 @@
-import { stat } from 'node:fs/promises';
 import { CoreError, MAX_ENTRY_SIZE } from '@vitrine/core';
-import { fileError } from './errors.ts';
-import { readAtMost } from './files.ts';
+import { readAtMost, readIfRegular } from './files.ts';
 import { statementOf } from './leaf-reference.ts';
 import { sumEntry } from './sum-line.ts';
 
@@ -46,13 +44,8 @@ async function rawEntry(path: string): Promise<Uint8Array> {
   return entry;
 }
 
-/** The content of a file that is a statement. */
-async function statementBytes(path: string): Promise<Uint8Array | undefined> {
-  const found = await stat(path).catch((error: unknown) => {
-    throw fileError(path, error);
-  });
-  // What comes through a pipe can be read once only.
-  if (!found.isFile() || found.size > MAX_ENTRY_SIZE) return undefined;
-  const bytes = await readAtMost(path, MAX_ENTRY_SIZE);
-  return statementOf(bytes) === undefined ? undefined : bytes;
+/** The content of a file that is a statement; undefined for any other. @throws CliError with `file-` codes */
+export async function statementBytes(path: string): Promise<Uint8Array | undefined> {
+  const bytes = await readIfRegular(path, MAX_ENTRY_SIZE);
+  return bytes === undefined || statementOf(bytes) === undefined ? undefined : bytes;
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { WriteFileOptions } from '@vitrine/core/log';
@@ -29,6 +29,18 @@ export async function readIfThere(path: string, limit: number): Promise<Uint8Arr
     if (isMissing(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * The bytes of a regular file of at most `limit`; undefined for any other: what comes through a pipe can be read once only.
+ *
+ * @throws CliError `file-missing`, `file-type`, `file-io`
+ */
+export async function readIfRegular(path: string, limit: number): Promise<Uint8Array | undefined> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw fileError(path, error);
+  });
+  return found.isFile() && found.size <= limit ? readAtMost(path, limit) : undefined;
 }
 
 /** What is verified with a file: where the user says that it is, or beside it. */

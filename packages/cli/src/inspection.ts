@@ -13,8 +13,9 @@ import {
   type VerifierKey,
 } from '@vitrine/core';
 import { isStatementProof, parseStatement, SignerError } from '@vitrine/signer';
-import { parseBundle, parseState, parseTrust, Refusal } from '@vitrine/verifier';
+import { parseBundle, parseState, parseTransparentStatement, parseTrust, Refusal } from '@vitrine/verifier';
 import { keyTypeName } from './keys.ts';
+import { statementOf } from './leaf-reference.ts';
 import { keyLabel, type Row, statementLine, statementRows } from './statement-view.ts';
 import { count, decodeUtf8, printable } from './text.ts';
 import { formatTime } from './time.ts';
@@ -29,6 +30,7 @@ export interface Inspection {
 /** Each reads one kind of file, and throws a known error for any other. The first that reads it says what it is. */
 const READERS: readonly ((bytes: Uint8Array) => Inspection)[] = [
   readStatement,
+  readTransparentStatement,
   readBundle,
   readState,
   readTlogProof,
@@ -61,6 +63,22 @@ function readStatement(bytes: Uint8Array): Inspection {
       ['leaf hash', formatBase64(hashLeaf(bytes))],
       ...statementRows(statement),
       ['signed by', keyLabel({ keyName: statement.issuer, keyId: statement.keyId })],
+    ],
+  };
+}
+
+function readTransparentStatement(bytes: Uint8Array): Inspection {
+  const { entry, receipts } = parseTransparentStatement(bytes);
+  return {
+    kind: 'statement with receipts',
+    claims: [
+      ...readStatement(entry).claims,
+      ...receipts.map(
+        ({ origin, keyId, proof: { index, size } }): Row => [
+          'receipt',
+          `leaf ${index} of a tree of ${size}, by ${keyLabel({ keyName: origin, keyId })}`,
+        ],
+      ),
     ],
   };
 }
@@ -122,8 +140,10 @@ function readTlogProof(bytes: Uint8Array): Inspection {
       : isIndexProof(extra)
         ? 'what an index says'
         : isStatementProof(extra)
-          ? 'a statement'
-          : `an entry, with ${count(extra.length, 'byte')} of something else`;
+          ? 'what belongs to a statement'
+          : statementOf(extra) !== undefined
+            ? entryLine(extra)
+            : `an entry, with ${count(extra.length, 'byte')} of something else`;
   return {
     kind: 'tlog-proof',
     claims: [['about', about], ['index', String(index)], ['hashes', String(proof.length)], ...noteRows(checkpoint)],

@@ -25,6 +25,7 @@ test('bundle --json says what was written', async () => {
   const w = await workspaceOfAgent();
   const { stdout } = await done(w, ['bundle', '10', '--out', 'out', '--json', ...LOG]);
   expect(parseAs('bundle', stdout)).toEqual({
+    format: 'bundle',
     bundle: 'out',
     bytes: w.read('out').length,
     leaf: 10,

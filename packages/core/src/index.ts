@@ -131,6 +131,7 @@ export { MAX_MULTI_PROOF_CLAIMS, type MultiProofClaim, proveMulti, verifyMulti }
 export {
   type Consistency,
   type Inclusion,
+  inclusionRoot,
   MAX_PROOF_LENGTH,
   type SubtreeConsistency,
   type SubtreeInclusion,

@@ -2,6 +2,7 @@ export { admittedKeys, type KeyList } from './admission/key-list.ts';
 export { signingRole } from './admission/signing-role.ts';
 export { newestDatabase, newestWithdrawal, statementAdmission } from './admission/statement-admission.ts';
 export type { LoggedStatement } from './admission/statement-reader.ts';
+export { formatSign1, parseSign1, type Sign1, sigStructure } from './cose/sign1.ts';
 export { SignerError, type SignerErrorCode } from './error.ts';
 export { COMMITMENT_KEY_SIZE, commitTo, verifyDocument } from './proof/document-commitment.ts';
 export {

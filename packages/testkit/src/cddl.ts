@@ -1,7 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PythonEnvironment } from './python.ts';
 
 // The Debian packages have no CDDL validator and npm has none that reads CBOR: these are from PyPI.
 const PACKAGES = ['cddl-verifier==1.5.3', 'pycddl==0.6.4'];
@@ -17,29 +15,23 @@ export type CddlCheck = readonly [rule: string, bytes: Uint8Array];
 
 /** Two independent CDDL validators, installed for the time of a test. */
 export class CddlValidators implements Disposable {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'vitrine-cddl-'));
+  readonly #python: PythonEnvironment = new PythonEnvironment(PACKAGES);
   readonly #schema: string;
 
-  /** @param schema the path of the CDDL file. Installing takes a while, and needs Python and PyPI */
+  /** @param schema the path of the CDDL file */
   constructor(schema: string) {
     this.#schema = schema;
-    execFileSync('python3', ['-m', 'venv', this.#directory]);
-    execFileSync(join(this.#directory, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...PACKAGES]);
   }
 
   /** A verdict for each check, in their order. */
   check(checks: readonly CddlCheck[]): CddlVerdict[] {
-    const input = checks.map(
-      ([rule, bytes]) => `${JSON.stringify({ rule, hex: Buffer.from(bytes).toString('hex') })}\n`,
-    );
-    const script = join(import.meta.dirname, 'check-cddl.py');
-    const output = execFileSync(join(this.#directory, 'bin/python'), [script, this.#schema], { input: input.join('') });
-    const lines = output.toString().trimEnd().split('\n');
-    if (lines.length !== checks.length) throw new Error(`${lines.length} verdicts on ${checks.length} values`);
-    return lines.map((line) => JSON.parse(line) as CddlVerdict);
+    const lines = checks.map(([rule, bytes]) => ({ rule, hex: Buffer.from(bytes).toString('hex') }));
+    const verdicts = this.#python.run(join(import.meta.dirname, 'check-cddl.py'), [this.#schema], lines);
+    if (verdicts.length !== checks.length) throw new Error(`${verdicts.length} verdicts on ${checks.length} values`);
+    return verdicts as CddlVerdict[];
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.#python[Symbol.dispose]();
   }
 }

@@ -13,6 +13,16 @@ export { type BundleLog, type BundleOptions, makeBundle } from './bundle/make-bu
 export { CLOCK_TOLERANCE } from './decision/checkpoint-time.ts';
 export type { Finding, FoundReview, FoundWitness } from './decision/finding.ts';
 export { type Decision, type ReleaseRequest, type VerifyOptions, verifyRelease } from './decision/verify.ts';
+export type { Receipt, ReceiptProof } from './receipt/receipt.ts';
+export { type ReceiptRequest, signReceipt } from './receipt/sign-receipt.ts';
+export {
+  formatTransparentStatement,
+  hasReceipts,
+  MAX_TRANSPARENT_STATEMENT_SIZE,
+  parseTransparentStatement,
+  type TransparentStatement,
+} from './receipt/transparent-statement.ts';
+export { type LoggedStatement, type VerifiedReceipt, verifyReceipts } from './receipt/verify-receipts.ts';
 export { type ForkEvidence, Refusal, type RefusalCode } from './refusal.ts';
 export {
   type AgentState,

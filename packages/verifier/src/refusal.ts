@@ -11,6 +11,12 @@ export type RefusalCode =
   | 'trust-serial'
   | 'bundle-unreadable'
   | 'bundle-newer'
+  // Receipts, which are no bundles.
+  | 'receipt-malformed'
+  | 'receipt-unwitnessed'
+  | 'receipt-log'
+  | 'receipt-wrong'
+  | 'receipt-other'
   // The checkpoint.
   | 'checkpoint-malformed'
   | 'checkpoint-log'

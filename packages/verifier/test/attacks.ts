@@ -12,6 +12,7 @@ import { type Bundle, formatBundle, parseBundle } from '../src/bundle/bundle.ts'
 import { type ReleaseRequest, type VerifyOptions, verifyRelease } from '../src/decision/verify.ts';
 import type { RefusalCode } from '../src/refusal.ts';
 import type { AgentState } from '../src/state/state.ts';
+import { transparent } from './receipts.ts';
 import {
   artifact,
   build,
@@ -925,8 +926,8 @@ export const ATTACKS: readonly Attack[] = [
     name: 'a receipt in place of a bundle',
     code: 'bundle-unreadable',
     attempt: async () => {
-      const { entry } = await (await World.create()).say(database(1, 'one'));
-      return { request: daily('one'), bundle: entry, trust: DAILY };
+      const { world, leaf } = await withDaily();
+      return { request: daily('one'), bundle: await transparent(world, leaf), trust: DAILY };
     },
     check: [],
   },

@@ -1,11 +1,14 @@
-import { formatVkey } from '@vitrine/core';
+import { formatVkey, parsePolicy } from '@vitrine/core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatBundle, MAX_BUNDLE_SIZE, parseBundle } from '../src/bundle/bundle.ts';
 import { type Decision, verifyRelease } from '../src/decision/verify.ts';
+import { formatTransparentStatement, parseTransparentStatement } from '../src/receipt/transparent-statement.ts';
+import { verifyReceipts } from '../src/receipt/verify-receipts.ts';
 import { Refusal } from '../src/refusal.ts';
 import { formatState, parseState } from '../src/state/state-codec.ts';
 import { parseTrust } from '../src/trust/parse-trust.ts';
+import { transparent } from './receipts.ts';
 import { build, download, LOG_KEY, NOW, REVIEWERS, source, TRUST_HEAD, trustOf, utf8, World } from './world.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 300);
@@ -50,6 +53,7 @@ function inputs(valid: () => Uint8Array): fc.Arbitrary<Uint8Array> {
 }
 
 let bundle: Uint8Array;
+let receipts: Uint8Array;
 let decision: Decision;
 beforeAll(async () => {
   const world = await World.create();
@@ -59,6 +63,7 @@ beforeAll(async () => {
   await world.review(release.leafHash, 'reproduced');
   await world.review(release.leafHash, 'reviewed', REVIEWERS[1]);
   bundle = await world.bundle(release.leaf, { earlier: [2] });
+  receipts = await transparent(world, release.leaf);
   decision = verifyRelease(REQUEST, bundle, trustOf(RULE), NOW);
 });
 
@@ -85,6 +90,36 @@ describe('whatever the bytes are', () => {
         (bytes) => {
           const found = unlessRefused(() => verifyRelease(REQUEST, bytes, trust, NOW));
           if (found !== undefined) expect(found.finding).toMatchObject(expected);
+        },
+      ),
+      { numRuns: Math.min(RUNS, 5000) },
+    );
+  });
+
+  test('a statement with receipts is refused, or written as it was read', () => {
+    fc.assert(
+      fc.property(
+        inputs(() => receipts),
+        (bytes) => {
+          const read = unlessRefused(() => parseTransparentStatement(bytes));
+          if (read !== undefined) expect(formatTransparentStatement(read)).toEqual(bytes);
+        },
+      ),
+      { numRuns: RUNS },
+    );
+  });
+
+  test('a changed statement with receipts is refused, or is the same statement in the same tree', () => {
+    const policy = parsePolicy(utf8(`log ${formatVkey(LOG_KEY.vkey)}\nquorum none\n`));
+    const { entry, receipts: honest } = verifyReceipts(receipts, policy);
+    fc.assert(
+      fc.property(
+        inputs(() => receipts),
+        (bytes) => {
+          const read = unlessRefused(() => verifyReceipts(bytes, policy));
+          if (read === undefined) return;
+          expect(read.entry).toEqual(entry);
+          for (const { root } of read.receipts) expect(root).toEqual(honest[0]!.root);
         },
       ),
       { numRuns: Math.min(RUNS, 5000) },
@@ -152,11 +187,18 @@ const HOSTILE: ReadonlyMap<string, () => Uint8Array> = new Map([
   ['a bundle, and then zeroes', () => begun(bundle, Uint8Array.of(0))],
 ]);
 
+const PARSERS = {
+  bundle: parseBundle,
+  'statement with receipts': parseTransparentStatement,
+  state: parseState,
+  trust: parseTrust,
+};
+
 describe('1 MB that is made to cost', () => {
   test.each([...HOSTILE.keys()])('%s', (name) => {
     expect(MAX_BUNDLE_SIZE).toBeGreaterThan(MEGABYTE);
     const bytes = HOSTILE.get(name)!();
-    for (const [what, parse] of Object.entries({ bundle: parseBundle, state: parseState, trust: parseTrust })) {
+    for (const [what, parse] of Object.entries(PARSERS)) {
       globalThis.gc?.();
       const memory = process.memoryUsage();
       const start = performance.now();

@@ -1,7 +1,7 @@
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { SignerError, type Statement } from '@vitrine/signer';
 import { makeBundle } from '@vitrine/verifier';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
@@ -10,12 +10,15 @@ import { isIndex, parseLeafHash, readStatementFile, statementOf } from '../leaf-
 import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { isSameFile } from '../logged-artifacts.ts';
+import { loggingProof, receiptSigner } from '../logging-proof.ts';
 import { decimalArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
 import { type OutOptions, outFile, withOutOptions, writeResult } from '../result-file.ts';
 import { printable } from '../text.ts';
 
 interface Options extends LogOption, OutOptions {
+  readonly format: 'bundle' | 'tlog-proof' | 'cose';
+  readonly key?: string;
   readonly fromSize?: readonly number[];
   readonly manifest?: string;
   readonly newest?: boolean;
@@ -41,13 +44,26 @@ export function registerBundle(program: Command, context: Context): void {
       sizes,
     )
     .option('--manifest <file>', 'the manifest of a release that names one')
+    .addOption(
+      new Option(
+        '--format <format>',
+        'bundle; or a proof that the statement is logged, and nothing else, for other programs',
+      )
+        .choices(['bundle', 'tlog-proof', 'cose'])
+        .default('bundle'),
+    )
+    .option('--key <file>', "with --format cose: the log's own key (default: $VITRINE_KEY, or where init put it)")
     .option('--newest', 'take the newest checkpoint also if no witness has cosigned it')
     .option('--json', 'print one JSON object; needs --out')
     .addHelpText(
       'after',
       '\nWithout --newest it is the newest checkpoint that a witness has cosigned, if there is one.\n' +
+        'A tlog-proof (C2SP) has the statement and that checkpoint; cose is the statement with a receipt (RFC\n' +
+        '9942), which only the log itself can sign, and which has no witnesses. Either can be of any statement,\n' +
+        'and no agent installs by it.\n' +
         '\nExamples:\n  $ vitrine bundle tool-1.2.tgz --log ./log --out tool-1.2.tgz.vitrine\n' +
-        '  $ vitrine bundle 12 --log ./log --from-size 8,40 --out daily.db.vitrine\n',
+        '  $ vitrine bundle 12 --log ./log --from-size 8,40 --out daily.db.vitrine\n' +
+        '  $ vitrine bundle 12 --log ./log --format cose --out daily.cose\n',
     )
     .action((reference: string, options: Options) => bundle(context, reference, options));
 }
@@ -61,13 +77,12 @@ function sizes(text: string): number[] {
 }
 
 async function bundle(context: Context, reference: string, options: Options): Promise<void> {
-  const { output } = context;
-  if (options.json && outFile(options) === undefined) {
-    throw new CliError('usage', 'with --json, name the file of the bundle with --out');
-  }
-  await using log = await openLog(await logDirectory(context, options));
+  checkOptions(options);
+  const directory = await logDirectory(context, options);
+  const signer = options.format === 'cose' ? await receiptSigner(context, directory, options) : undefined;
+  await using log = await openLog(directory);
   const checkpoint = chosen(log, options);
-  const leaf = await releaseLeaf(context, log, reference, { ...options, size: checkpoint.size });
+  const leaf = await leafOf(context, log, reference, { ...options, size: checkpoint.size });
   const { size } = log.checkpoint();
   if (leaf >= size)
     throw new CliError('entry-missing', `the log ${log.origin} has ${size} leaves, and no leaf ${leaf}`);
@@ -78,6 +93,34 @@ async function bundle(context: Context, reference: string, options: Options): Pr
         'cosign a newer one, and add what they return with vitrine checkpoint --cosignatures; or use --newest',
     );
   }
+  const { bytes, statement } =
+    options.format === 'bundle'
+      ? await releaseBundle(log, leaf, checkpoint, options)
+      : await loggingProof(log, leaf, { checkpoint, ...(signer && { signer }) });
+  await writeResult(context, bytes, options);
+  await report(context, { log, checkpoint, leaf, statement, bytes }, options);
+}
+
+function checkOptions({ format, fromSize, manifest, key, json, ...options }: Options): void {
+  if (json && outFile(options) === undefined) {
+    throw new CliError('usage', 'with --json, name the file of the bundle with --out');
+  }
+  if (format !== 'bundle') {
+    for (const [name, value] of Object.entries({ 'from-size': fromSize, manifest })) {
+      if (value !== undefined)
+        throw new CliError('usage', `--${name} goes with a bundle, and not with --format ${format}`);
+    }
+  }
+  if (format !== 'cose' && key !== undefined) throw new CliError('usage', '--key goes with --format cose');
+}
+
+/** @throws CliError `usage` for a leaf that is no release; what `makeBundle` throws */
+async function releaseBundle(
+  log: Log,
+  leaf: number,
+  checkpoint: LogCheckpoint,
+  options: Options,
+): Promise<{ readonly bytes: Uint8Array; readonly statement: Statement }> {
   const statement = statementOf(await log.entry(leaf));
   if (!isRelease(statement)) {
     throw new CliError(
@@ -96,21 +139,31 @@ async function bundle(context: Context, reference: string, options: Options): Pr
     ...(options.fromSize && { earlier: options.fromSize }),
     ...(manifest && { manifest }),
   });
-  await writeResult(context, bytes, options);
-  const { stream } = statement;
-  const isWitnessed = isCosigned(log, checkpoint);
-  if (options.json) {
-    return output.json({
-      bundle: options.out,
-      bytes: bytes.length,
-      leaf,
-      stream,
-      size: checkpoint.size,
-      unwitnessed: !isWitnessed,
-    });
+  return { bytes, statement };
+}
+
+interface Written {
+  readonly log: Log;
+  readonly checkpoint: LogCheckpoint;
+  readonly leaf: number;
+  readonly statement: Statement;
+  readonly bytes: Uint8Array;
+}
+
+async function report(
+  { output }: Context,
+  { log, checkpoint, leaf, statement: { stream }, bytes }: Written,
+  { format, json, out }: Options,
+): Promise<void> {
+  const { size } = checkpoint;
+  // A receipt carries no cosignature, whoever has cosigned the tree.
+  const unwitnessed = format === 'cose' || !isCosigned(log, checkpoint);
+  if (json) {
+    return output.json({ format, bundle: out, bytes: bytes.length, leaf, stream, size, unwitnessed });
   }
+  const what = { bundle: 'bundle', 'tlog-proof': 'tlog-proof', cose: 'statement with receipt' }[format];
   output.note(
-    `bundle of ${printable(stream)} at leaf ${leaf}, tree size ${checkpoint.size}, ${bytes.length} bytes${isWitnessed ? '' : ', unwitnessed'}`,
+    `${what} of ${printable(stream)} at leaf ${leaf}, tree size ${size}, ${bytes.length} bytes${unwitnessed ? ', unwitnessed' : ''}`,
   );
 }
 
@@ -136,8 +189,8 @@ function checkManifest({ payload }: Release, manifest: Uint8Array | undefined): 
   );
 }
 
-/** The leaf of a release that is named as any leaf, or by a file that it has. */
-async function releaseLeaf(
+/** The leaf that is named as any leaf, or by a file that it has. */
+async function leafOf(
   context: Context,
   log: Log,
   reference: string,

@@ -19,7 +19,7 @@ import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
-import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
+import { type FileEntry, type FileEntryOptions, fileEntry, statementBytes } from '../file-entry.ts';
 import { readAtMost, readCompanion } from '../files.ts';
 import type { IndexExpectation } from '../index-verification.ts';
 import { statementOf } from '../leaf-reference.ts';
@@ -53,7 +53,8 @@ export function registerVerify(program: Command, context: Context): void {
         'for, logged, witnessed, signed by the right key, reviewed, not withdrawn, fresh, and with --state not older than what ' +
         'is installed. With --policy, verify, without the log and without a network, that a file is in a log that a policy accepts; that a file is in a ' +
         'logged source, a record in a logged database or not, a document the one that was committed to, as the proof says; ' +
-        'what the index of a log says in the tree of a checkpoint, which latest, history, about and streams prove; or, with ' +
+        'what the index of a log says in the tree of a checkpoint, which latest, history, about and streams prove; that a ' +
+        'statement is logged, as bundle --format tlog-proof or cose shows, and names a file; or, with ' +
         '--consistency, that a log only grew. A statement file is itself the entry; if its checksum line was added, give its name with --name.',
     )
     .argument(
@@ -175,6 +176,18 @@ async function verifyProof(context: Context, file: string | undefined, options: 
   // Whoever mistyped its name is not to look for its proof.
   if (file !== undefined) await lookAt(file);
   const loaded = await readPolicy(options.policy!);
+  // A statement with receipts is its own proof, and that of what it names.
+  const candidate =
+    isRecord || options.raw ? undefined : (options.proof ?? (options.name === undefined ? file : undefined));
+  if (candidate !== undefined) {
+    const { readReceipts, verifyReceiptFile } = await import('../logging-verification.ts');
+    const bytes = await readReceipts(candidate);
+    if (bytes !== undefined) {
+      checkNotAboutIndex(options);
+      const input = { file: candidate === file ? undefined : file, path: candidate, bytes, loaded };
+      return verifyReceiptFile(context, input, options);
+    }
+  }
   const { path, proof } = await readProof(file, options);
   const { extra } = proof;
   if (extra !== undefined && isIndexProof(extra)) {
@@ -188,8 +201,10 @@ async function verifyProof(context: Context, file: string | undefined, options: 
     const { verifyIndex } = await import('../index-verification.ts');
     return verifyIndex(context, { path, proof, extra, loaded }, options);
   }
-  for (const name of ['stream', 'type', 'issuer', 'absent', 'about'] as const) {
-    if (options[name] !== undefined) throw new CliError('usage', `--${name} goes with a proof of what an index says`);
+  checkNotAboutIndex(options);
+  if (extra !== undefined && !isRecord && statementOf(extra) !== undefined && !(await isEntry(file, options))) {
+    const { verifyLoggedStatement } = await import('../logging-verification.ts');
+    return verifyLoggedStatement(context, { file, path, proof, entry: extra, loaded }, options);
   }
   if (extra !== undefined && isStatementProof(extra)) {
     const { verifyStatementProof } = await import('../statement-verification.ts');
@@ -198,6 +213,18 @@ async function verifyProof(context: Context, file: string | undefined, options: 
   if (file !== undefined) return verifyFile(context, file, { proof, loaded }, options);
   if (isRecord) throw notOfStatement(path, 'a record');
   throw new CliError('usage', `name the file that ${path} is a proof of`);
+}
+
+function checkNotAboutIndex(options: Options): void {
+  for (const name of ['stream', 'type', 'issuer', 'absent', 'about'] as const) {
+    if (options[name] !== undefined) throw new CliError('usage', `--${name} goes with a proof of what an index says`);
+  }
+}
+
+/** Whether a file is an entry by itself. */
+async function isEntry(file: string | undefined, { raw, name }: Options): Promise<boolean> {
+  if (file === undefined) return false;
+  return raw === true || (name === undefined && (await statementBytes(file)) !== undefined);
 }
 
 async function lookAt(file: string): Promise<void> {

@@ -104,7 +104,22 @@ export function verifySubtreeConsistency(claim: SubtreeConsistency): void {
     }
     return;
   }
+  const led = fold({ start, end, size, subtreeRoot, proof });
+  if (!equalBytes(led.subtreeRoot, subtreeRoot)) {
+    throw mismatch(`the root of [${start}, ${end})`, subtreeRoot, led.subtreeRoot);
+  }
+  if (!equalBytes(led.root, root)) throw mismatch(`the root of ${size} leaves`, root, led.root);
+}
 
+/**
+ * The roots that a proof leads to, of a subtree with leaves.
+ *
+ * @throws ProofError `proof-length`
+ */
+function fold({ start, end, size, subtreeRoot, proof }: Omit<SubtreeConsistency, 'root'>): {
+  readonly subtreeRoot: Uint8Array;
+  readonly root: Uint8Array;
+} {
   // The section's names: the subtree's first and last leaf and the tree's last leaf, as positions on one level, which
   // rises with every hash of the proof.
   let fn = start;
@@ -141,8 +156,7 @@ export function verifySubtreeConsistency(claim: SubtreeConsistency): void {
     tn = half(tn);
   }
   if (tn !== 0) throw tooShort(proof);
-  if (!equalBytes(fr, subtreeRoot)) throw mismatch(`the root of [${start}, ${end})`, subtreeRoot, fr);
-  if (!equalBytes(sr, root)) throw mismatch(`the root of ${size} leaves`, root, sr);
+  return { subtreeRoot: fr, root: sr };
 }
 
 /**
@@ -151,10 +165,27 @@ export function verifySubtreeConsistency(claim: SubtreeConsistency): void {
  * @throws ProofError as {@link verifySubtreeConsistency}; `proof-range` if `index` is not below `size`
  */
 export function verifyInclusion({ index, size, leafHash, proof, root }: Inclusion): void {
+  checkIndex(index, size);
+  verifySubtreeConsistency({ start: index, end: index + 1, size, subtreeRoot: leafHash, root, proof });
+}
+
+/**
+ * The root of the tree of `size` leaves that has the leaf with `leafHash` at `index`, if the proof is right: for formats that
+ * sign the root without carrying it. What signed it has to say so, or this shows nothing; and a bare root does not bind its size.
+ *
+ * @throws ProofError `proof-range` if `index` is not below `size`; `proof-length`; `proof-malformed` for hashes of a wrong size
+ */
+export function inclusionRoot({ index, size, leafHash, proof }: Omit<Inclusion, 'root'>): Uint8Array {
+  checkIndex(index, size);
+  checkHash(leafHash, 'the leaf hash');
+  checkHashes(proof);
+  return fold({ start: index, end: index + 1, size, subtreeRoot: leafHash, proof }).root;
+}
+
+function checkIndex(index: number, size: number): void {
   checkSize(index, 'index');
   checkSize(size, 'size');
   if (index >= size) throw new ProofError('proof-range', `index ${index} is not in a tree of ${size} leaves`);
-  verifySubtreeConsistency({ start: index, end: index + 1, size, subtreeRoot: leafHash, root, proof });
 }
 
 /**

@@ -7,6 +7,7 @@ import { parseHeader } from './header.ts';
 import { readPayload, streamOf } from './payload-types.ts';
 import type { Statement } from './statement.ts';
 
+const envelope: Place = placeOf('statement-malformed', 'COSE_Sign1 structure');
 const place: Place = placeOf('statement-malformed', 'payload');
 
 /** A statement with its signature, which is not verified. */
@@ -36,7 +37,9 @@ export function parseSignedStatement(bytes: Uint8Array): SignedStatement {
       `a statement has at most ${MAX_ENTRY_SIZE} bytes, found ${bytes.length}`,
     );
   }
-  const { protectedHeader, payload: encoded, signature } = parseSign1(bytes);
+  const { protectedHeader, unprotectedHeader, payload: encoded, signature } = parseSign1(bytes, envelope);
+  if (unprotectedHeader.size > 0) throw envelope.refuse('has an unprotected header that is not empty');
+  if (encoded === null) throw envelope.refuse('has a payload that is not a byte string');
   const { type, claims, stream } = parseHeader(protectedHeader);
   const payload = readPayload(type, place.decode(encoded), place);
   const expected = streamOf(payload, claims.audience);

@@ -48,7 +48,8 @@ export async function signStatement(
     claims: { issuer, keyId, audience, issuedAt },
     stream: streamOf(payload, audience),
   });
-  const format = (signature: Uint8Array): Uint8Array => formatSign1({ protectedHeader, payload: encoded, signature });
+  const format = (signature: Uint8Array): Uint8Array =>
+    formatSign1({ protectedHeader, unprotectedHeader: new Map(), payload: encoded, signature });
   const { length } = format(new Uint8Array(SIGNATURE_SIZE));
   if (length > MAX_ENTRY_SIZE) {
     throw new SignerError('statement-malformed', `the statement has ${length} bytes, and ${MAX_ENTRY_SIZE} at most`);

@@ -2,6 +2,9 @@ import { createPublicKey, verify } from 'node:crypto';
 import { verifyEd25519 } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { formatSign1, parseSign1, sigStructure } from '../../src/cose/sign1.ts';
+import { placeOf } from '../../src/place.ts';
+
+const place = placeOf('statement-malformed', 'structure');
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));
 
@@ -108,25 +111,36 @@ describe('the Sig_structure of the published example', () => {
 
 describe('a COSE_Sign1 structure', () => {
   const [{ protectedHeader, signature }] = EXAMPLES;
-  const sign1 = { protectedHeader: hex(protectedHeader), payload: PAYLOAD, signature: hex(signature) };
+  const sign1 = {
+    protectedHeader: hex(protectedHeader),
+    unprotectedHeader: new Map(),
+    payload: PAYLOAD,
+    signature: hex(signature),
+  };
   const encoded = `d28445${protectedHeader}a054${Buffer.from(PAYLOAD).toString('hex')}5840${signature}`;
 
   test('is written as RFC 9052 has it, and read again', () => {
     expect(Buffer.from(formatSign1(sign1)).toString('hex')).toBe(encoded);
-    expect(parseSign1(hex(encoded))).toEqual(sign1);
+    expect(parseSign1(hex(encoded), place)).toEqual(sign1);
+  });
+
+  test('may have something in its unprotected header, and no payload', () => {
+    const other = { ...sign1, unprotectedHeader: new Map([[4, hex('3131')]]), payload: null };
+    const bytes = encoded.replace(/a054[0-9a-f]{40}/, 'a104423131f6');
+    expect(Buffer.from(formatSign1(other)).toString('hex')).toBe(bytes);
+    expect(parseSign1(hex(bytes), place)).toEqual(other);
   });
 
   test.each([
-    ['the example with its key ID in the unprotected header', encoded.replace('a054', 'a10442313154')],
     ['one without its tag, as in sign-pass-03', encoded.slice(2)],
     ['one with another tag, as in sign-fail-01', encoded.replace(/^d2/, 'd903e6')],
     [
       'one with a signature of Ed448',
       `d28443a10127a054${Buffer.from(PAYLOAD).toString('hex')}5872${EXAMPLES[1].signature}`,
     ],
-    ['one with a detached payload', encoded.replace(/a054[0-9a-f]{40}/, 'a0f6')],
+    ['one with a number for a payload', encoded.replace(/a054[0-9a-f]{40}/, 'a001')],
   ])('is not %s', (_, bytes) => {
     expect(bytes).not.toBe(encoded);
-    expect(() => parseSign1(hex(bytes))).toThrow(expect.objectContaining({ code: 'statement-malformed' }));
+    expect(() => parseSign1(hex(bytes), place)).toThrow(expect.objectContaining({ code: 'statement-malformed' }));
   });
 });

@@ -1,5 +1,6 @@
 import { type CborMap, type CborValue, ed25519Signer, encodeCbor, type PrivateKey } from '@vitrine/core';
 import { parseSign1, sigStructure } from '../../src/cose/sign1.ts';
+import { placeOf } from '../../src/place.ts';
 
 /** A statement taken apart, each part as bytes of CBOR that need not be what anybody would write. */
 export interface Parts {
@@ -17,8 +18,8 @@ export const concat = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8
 export const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
 export const partsOf = (statement: Uint8Array): Parts => {
-  const { protectedHeader, payload } = parseSign1(statement);
-  return { tag: hex('d2'), header: protectedHeader, unprotected: hex('a0'), payload };
+  const { protectedHeader, payload } = parseSign1(statement, placeOf('statement-malformed', 'statement'));
+  return { tag: hex('d2'), header: protectedHeader, unprotected: hex('a0'), payload: payload! };
 };
 
 /** The elements of a statement whose signature holds for what its parts are, as CBOR items. */

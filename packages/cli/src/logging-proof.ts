@@ -1,0 +1,59 @@
+import { formatTlogProof, type Signer } from '@vitrine/core';
+import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { Statement } from '@vitrine/signer';
+import { formatTransparentStatement, signReceipt } from '@vitrine/verifier';
+import type { Context } from './context.ts';
+import { CliError } from './errors.ts';
+import { statementOf } from './leaf-reference.ts';
+import { describeLog, logSigner } from './log-option.ts';
+
+/**
+ * A proof that the log has the statement at a leaf, and of nothing else: a C2SP tlog-proof, or with a signer, which holds the
+ * log's key, a COSE statement with a receipt. docs/receipts.md
+ *
+ * @throws CliError `usage` for a leaf that is no statement; Refusal `receipt-malformed` for the only leaf of a tree
+ */
+export async function loggingProof(
+  log: Log,
+  leaf: number,
+  { checkpoint: { size, root, note }, signer }: { readonly checkpoint: LogCheckpoint; readonly signer?: Signer },
+): Promise<{ readonly bytes: Uint8Array; readonly statement: Statement }> {
+  const entry = await log.entry(leaf);
+  const statement = statementOf(entry);
+  if (statement === undefined) {
+    throw new CliError(
+      'usage',
+      `leaf ${leaf} is no statement: vitrine prove inclusion proves that any entry is logged`,
+    );
+  }
+  const inclusion = { ...(await log.proveInclusion(leaf, size)), root };
+  if (signer === undefined) {
+    const bytes = formatTlogProof({ extra: entry, index: leaf, proof: inclusion.proof, checkpoint: note });
+    return { bytes, statement };
+  }
+  const receipt = await signReceipt({ entry, inclusion, signer });
+  return { bytes: formatTransparentStatement({ entry, receipts: [receipt] }), statement };
+}
+
+/**
+ * The signer of a log's receipts.
+ *
+ * @throws CliError `key-missing`, which says what serves without the key; what `logSigner` throws
+ */
+export async function receiptSigner(
+  context: Context,
+  directory: string,
+  options: { readonly key?: string; readonly json?: boolean },
+): Promise<Signer> {
+  try {
+    return await logSigner(context, await describeLog(directory), options);
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== 'key-missing') throw error;
+    throw new CliError(
+      error.code,
+      `only the log itself can sign a receipt, and keeps none for others: ${error.message}; --format tlog-proof shows as much ` +
+        'without the key',
+      { cause: error },
+    );
+  }
+}

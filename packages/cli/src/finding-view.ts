@@ -1,4 +1,4 @@
-import { displayOctets, formatBase64 } from '@vitrine/core';
+import { displayOctets, formatBase64, quorumSize } from '@vitrine/core';
 import type { Finding, Trust } from '@vitrine/verifier';
 import { hex } from './hex.ts';
 import { aligned, printable } from './text.ts';
@@ -42,7 +42,7 @@ export function findingText(file: string, finding: Finding, { policy }: Trust, n
       'witnessed',
       witnesses.length === 0
         ? 'unwitnessed'
-        : `${witnesses.length} of ${policy.witnesses.length}: ${witnesses.map(({ name, time }) => `${displayOctets(name)} (${ago(time, now)})`).join(', ')}`,
+        : `${witnesses.length} of ${policy.witnesses.length}, needed ${quorumSize(policy)}: ${witnesses.map(({ name, time }) => `${displayOctets(name)} (${ago(time, now)})`).join(', ')}`,
     ],
     ['reviewed', reviews.length === 0 ? 'by nobody whom the trust file names' : reviews.map(reviewText).join(', ')],
     ['latest', latestText(finding)],

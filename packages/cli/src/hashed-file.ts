@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { type Artifact, SignerError } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { startProgress } from './progress.ts';
+import { type Content, type ReadHashOptions, readHash } from './read-hash.ts';
 import { checkName } from './sum-line.ts';
 
 /** A file to hash. */
@@ -22,8 +22,12 @@ export async function inputFile(path: string): Promise<InputFile> {
   return { path, name };
 }
 
+// Less is hashed sooner than threads have started.
+const WORTH_THREADS = 64 << 20;
+
 /**
- * Hashes files of any size, in constant memory, with a progress bar. All of them are looked at before the first is read.
+ * Hashes files of any size, in constant memory, with a progress bar; several large ones at once. All of them are looked at before
+ * the first is read.
  *
  * @throws CliError `file-missing`, `file-type`, `file-io`; SignerError `source-changed` for a file that changes meanwhile
  */
@@ -32,50 +36,59 @@ export async function hashFiles(
   files: readonly InputFile[],
   { json }: { readonly json?: boolean | undefined },
 ): Promise<Artifact[]> {
-  let total = 0;
-  for (const { path } of files) total += (await checkFile(path)).size;
+  const before = await inOrder(files, ({ path }) => checkFile(path));
+  const total = before.reduce((sum, { size }) => sum + size, 0);
   const progress = startProgress(context, { label: 'hashing', unit: 'bytes', json });
   let done = 0;
   const onRead = (bytes: number): void => {
     done += bytes;
     progress.update(done, total);
   };
-  const hashed: Artifact[] = [];
   try {
-    for (const { path, name } of files) hashed.push({ name, ...(await hashFile(path, context.signal, onRead)) });
+    const contents = await readAll(files, total, { signal: context.signal, onRead });
+    await inOrder(files, ({ path }, i) => checkUnchanged(path, before[i]!, contents[i]!));
+    return files.map(({ name }, i) => ({ name, ...contents[i]! }));
   } finally {
     progress.stop();
   }
-  return hashed;
 }
 
-/** A file's hash, and its size in bytes. @throws as {@link hashFiles} */
-async function hashFile(
-  path: string,
-  signal: AbortSignal,
-  onRead: (bytes: number) => void,
-): Promise<{ size: number; sha256: Uint8Array }> {
-  const hash = createHash('sha256');
-  const before = await checkFile(path);
-  let size = 0;
-  try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) {
-      hash.update(chunk);
-      size += chunk.length;
-      onRead(chunk.length);
-    }
-  } catch (error) {
-    throw fileError(path, error);
+async function readAll(files: readonly InputFile[], total: number, options: ReadHashOptions): Promise<Content[]> {
+  const threads = Math.min(files.length, availableParallelism());
+  if (threads > 1 && total >= WORTH_THREADS) {
+    const { readHashes } = await import('./hash-workers.ts');
+    return readHashes(
+      files.map(({ path }) => path),
+      threads,
+      options,
+    );
   }
-  const { mtimeMs } = await checkFile(path);
-  if (size !== before.size || mtimeMs !== before.mtimeMs) {
-    throw new SignerError('source-changed', `${path} changed while it was read`);
-  }
-  return { size, sha256: new Uint8Array(hash.digest()) };
+  return inOrder(files, ({ path }) =>
+    readHash(path, options).catch((error: unknown) => {
+      throw fileError(path, error);
+    }),
+  );
+}
+
+async function inOrder<T, R>(items: readonly T[], act: (item: T, i: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (const [i, item] of items.entries()) results.push(await act(item, i));
+  return results;
+}
+
+async function checkUnchanged(path: string, before: LookedAt, read: Content): Promise<void> {
+  const { size, mtimeMs } = await checkFile(path);
+  if (read.size === before.size && size === before.size && mtimeMs === before.mtimeMs) return;
+  throw new SignerError('source-changed', `${path} changed while it was read`);
+}
+
+interface LookedAt {
+  readonly size: number;
+  readonly mtimeMs: number;
 }
 
 /** Looks at a file before it is read: that it is one, and can be. @throws CliError `file-missing`, `file-type`, `file-io` */
-export async function checkFile(path: string): Promise<{ size: number; mtimeMs: number }> {
+export async function checkFile(path: string): Promise<LookedAt> {
   try {
     const found = await stat(path);
     if (found.isDirectory()) throw new CliError('file-type', `${path} is a directory`);

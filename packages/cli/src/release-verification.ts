@@ -28,6 +28,8 @@ export interface ReleaseOptions {
   readonly maxAge?: number;
   /** In seconds since the Epoch. */
   readonly now?: number;
+  /** Whether the files are installed already. */
+  readonly installed?: boolean;
   readonly json?: boolean;
 }
 
@@ -72,11 +74,12 @@ export async function verifyReleases(
         naming(file, () => {
           const { name, size, sha256: digest } = hashed[i] as Artifact;
           const { schemes } = loaded;
-          const { maxAge } = options;
+          const { maxAge, installed } = options;
           const request = { stream, name, size, digest };
           return verifyRelease(request, bundles[i]!, loaded.trust, now, state, {
             schemes,
             ...(maxAge !== undefined && { maxAge }),
+            ...(installed && { installed }),
           });
         });
       const { finding } = await remembered(context, stateFile, { bundle: bundles[i]!, decide });

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { lstat, readlink } from 'node:fs/promises';
 import {
   formatBase64,
   formatVkey,
   leafHash as hashLeaf,
   ProofError,
+  sha256,
   type TlogProof,
   type VerifierKey,
   verifyTlogProof,
@@ -35,6 +34,7 @@ import { CliError, fileError, naming } from './errors.ts';
 import { hex } from './hex.ts';
 import { isSameFile } from './logged-artifacts.ts';
 import type { LoadedPolicy } from './policy-file.ts';
+import { type Content, readHash } from './read-hash.ts';
 import { emptyAbsence, readRecord } from './record-option.ts';
 import { readVkey } from './signer-option.ts';
 import { keyLabel, type Row, statementJson, statementRows } from './statement-view.ts';
@@ -229,25 +229,17 @@ const MODES: Readonly<Record<SourceFile['mode'], string>> = {
 };
 
 /** The content that a file has in a source tree: of a symbolic link, where it leads. */
-async function hashSource(
-  path: string,
-  mode: SourceFile['mode'],
-  signal: AbortSignal,
-): Promise<{ size: number; sha256: Uint8Array }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  const add = (bytes: Uint8Array): void => {
-    hash.update(bytes);
-    size += bytes.length;
-  };
+async function hashSource(path: string, mode: SourceFile['mode'], signal: AbortSignal): Promise<Content> {
   try {
     // Elsewhere a link may have become a file that holds where it leads.
-    if (mode === '120000' && (await lstat(path)).isSymbolicLink()) add(await readlink(path, { encoding: 'buffer' }));
-    else for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, signal })) add(chunk);
+    if (mode === '120000' && (await lstat(path)).isSymbolicLink()) {
+      const target = await readlink(path, { encoding: 'buffer' });
+      return { size: target.length, sha256: sha256(target) };
+    }
+    return await readHash(path, { signal, onRead: () => {} });
   } catch (error) {
     throw fileError(path, error);
   }
-  return { size, sha256: new Uint8Array(hash.digest()) };
 }
 
 function contentText({ size, sha256 }: { readonly size: number; readonly sha256: Uint8Array }): string {

@@ -1,9 +1,12 @@
-import { appendFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { appendFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { formatPrivateKey } from '@vitrine/core';
 import { SignerError } from '@vitrine/signer';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hashFiles } from '../src/hashed-file.ts';
+import { parseAs } from './support/json-schema.ts';
 import { testContext } from './support/test-context.ts';
-import { workspace } from './support/workspace.ts';
+import { fixedKey, workspace } from './support/workspace.ts';
 
 /** A signal that tells when a file is opened: whoever reads listens to it then. */
 function signalThat(act: () => void): AbortSignal {
@@ -48,6 +51,46 @@ test('all files are looked at before the first is read', async () => {
   w.write('file', 'content');
   await expect(hashFiles(context, files, {})).rejects.toMatchObject({ code: 'file-missing' });
   expect(reads).toBe(0);
+});
+
+describe('several large files', () => {
+  const SIZE = 40 << 20;
+
+  test('are hashed at once, each as by itself', async () => {
+    const w = workspace();
+    const files = ['a', 'b', 'c'].map((name) => ({ path: w.write(name, name), name }));
+    for (const { path } of files) truncateSync(path, SIZE);
+    const sum = (name: string) =>
+      createHash('sha256')
+        .update(name)
+        .update(Buffer.alloc(SIZE - 1))
+        .digest('hex');
+    // The command, which has a file for its threads.
+    const args = ['release', 'build', 'a', 'b', 'c', '--product', 'p', '--version', '1', '--channel', 'stable'];
+    const key = ['--key', w.write('key', `${formatPrivateKey(fixedKey('acme.example', 0x01, 11))}\n`)];
+    const offline = ['--offline', '--origin', 'example.com/log', '--out', 'out', '--json'];
+    const { status, stdout, stderr } = await w.run([...args, ...key, ...offline]);
+    expect(status, stderr).toBe(0);
+    const { statement } = parseAs('issue', stdout) as { statement: { payload: { artifacts: object[] } } };
+    expect(statement.payload.artifacts).toEqual(files.map(({ name }) => ({ name, size: SIZE, sha256: sum(name) })));
+  });
+
+  test('of which one cannot be read fail with its name, and stop when the user wants it', async () => {
+    const w = workspace();
+    const large = w.write('large', 'x');
+    truncateSync(large, SIZE);
+    const { readHashes } = await import('../dist/hash-workers.js');
+    const read: number[] = [];
+    const onRead = (bytes: number): void => void read.push(bytes);
+    await expect(readHashes([large, w.path('missing')], 2, { onRead })).rejects.toMatchObject({
+      code: 'file-missing',
+      message: expect.stringContaining(w.path('missing')),
+    });
+    const stop = new AbortController();
+    const stopped = readHashes([large, large], 2, { onRead: () => stop.abort(), signal: stop.signal });
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await readHashes([large], 1, { onRead })).toMatchObject([{ size: SIZE }]);
+  });
 });
 
 test('hashing stops when the user wants it', async () => {

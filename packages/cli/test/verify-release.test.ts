@@ -9,7 +9,7 @@ import { done } from './support/releases.ts';
 const OK = `av-1.2  OK
   release    acme-av/stable 1.2, signed by acme 2023-11-14T22:13:20Z
   logged     leaf 10 of example.com/log, tree size 22
-  witnessed  1 of 1: w4 (60 s ago)
+  witnessed  1 of 1, needed 1: w4 (60 s ago)
   reviewed   by nobody whom the trust file names
   latest     yes (by the log's own index)
 `;
@@ -248,4 +248,31 @@ test('a trust file that breaks a rule is refused, and its line named', async () 
   expect(status).toBe(1);
   expect(stderr).toBe('vitrine: trust-malformed: wrong: line 8: signed-by names no signer on an earlier line\n');
   expect(readFileSync(w.path('wrong'), 'utf8')).toContain('nobody');
+});
+
+test('verify --installed asks whether what is there is still good, and the newest', async () => {
+  const w = await workspaceOfAgent();
+  const ask = (...args: string[]) => verifyDownload(w, [...args, '--trust', 'any', '--installed', '--state', 'state']);
+  expect(await ask('av-1.2')).toMatchObject({ status: 0, stdout: OK });
+  expect(await verifyDownload(w, ['av-1.0', '--trust', 'any'])).toMatchObject({ status: 0 });
+  for (const [args, code, message] of [
+    [['av-1.0'], 'superseded', 'has a newer release than the one at leaf 6'],
+    // The state knows that the release of this bundle is installed: so the file was changed.
+    [['av-1.0', '--bundle', 'av-1.2.vitrine'], 'artifact-other', 'is not the av.bin that was logged'],
+    [['av-1.1'], 'withdrawn', 'acme.example has withdrawn the release at leaf 8'],
+  ] as const) {
+    const { status, stdout, stderr } = await ask(...args);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(new RegExp(`^vitrine: ${code}: ${args[0]}: .*${message}`));
+  }
+});
+
+test('verify --installed takes the bundle of a newer release for an answer', async () => {
+  const w = await workspaceOfAgent();
+  const args = ['av-1.0', '--bundle', 'av-1.2.vitrine', '--trust', 'any', '--installed'];
+  const { status, stderr } = await verifyDownload(w, args);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /^vitrine: superseded: av-1\.0: the newest release .* is at leaf 10, and what is installed is not/,
+  );
 });

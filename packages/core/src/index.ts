@@ -66,7 +66,7 @@ export {
 } from './note/policy.ts';
 export { type PolicyLine, policyLines } from './note/policy-line.ts';
 export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
-export { describeQuorum, quorumSatisfied } from './note/quorum.ts';
+export { describeQuorum, quorumSatisfied, quorumSize } from './note/quorum.ts';
 export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
 export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
 export {

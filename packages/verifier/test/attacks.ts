@@ -10,8 +10,9 @@ import {
 import { statementMapping } from '@vitrine/signer';
 import { type Bundle, formatBundle, parseBundle } from '../src/bundle/bundle.ts';
 import { type ReleaseRequest, type VerifyOptions, verifyRelease } from '../src/decision/verify.ts';
-import type { RefusalCode } from '../src/refusal.ts';
+import { Refusal, type RefusalCode } from '../src/refusal.ts';
 import type { AgentState } from '../src/state/state.ts';
+import { parseTrust } from '../src/trust/parse-trust.ts';
 import { transparent } from './receipts.ts';
 import {
   artifact,
@@ -102,8 +103,18 @@ async function withTool(): Promise<{
 
 /** The state of an agent that has installed a release. */
 async function installed(world: World, leaf: number, content: string, trust = DAILY): Promise<AgentState> {
-  const { parseTrust } = await import('../src/trust/parse-trust.ts');
   return verifyRelease(daily(content), await world.bundle(leaf), parseTrust(utf8(trust)), NOW).state;
+}
+
+/** The state that a refusal leaves. */
+function refusedState(request: ReleaseRequest, bundle: Uint8Array, trust: string): AgentState {
+  try {
+    verifyRelease(request, bundle, parseTrust(utf8(trust)), NOW);
+  } catch (error) {
+    if (error instanceof Refusal && error.state !== undefined) return error.state;
+    throw error;
+  }
+  throw new Error('it was accepted');
 }
 
 const SAME_KEY_TWICE = TRUST_HEAD.map((line) =>
@@ -625,7 +636,7 @@ export const ATTACKS: readonly Attack[] = [
       await world.say(database(2, 'two'));
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: LATEST };
     },
-    check: [verifier('decision/verify.ts', 'if (rule.latest && !latest)', 'if (false)')],
+    check: [verifier('decision/verify.ts', 'if (!isWanted || isLatest) return;', 'return;')],
   },
   {
     name: 'a newer release that the bundle leaves out',
@@ -644,6 +655,17 @@ export const ATTACKS: readonly Attack[] = [
         '',
       ),
     ],
+  },
+  {
+    name: 'what is installed, and superseded, where the rule would still take it',
+    code: 'superseded',
+    attempt: async () => {
+      const { world, leaf } = await withDaily();
+      await world.say(database(2, 'two'));
+      const options = { installed: true };
+      return { request: daily('one'), bundle: await world.bundle(leaf), trust: DAILY, options };
+    },
+    check: [verifier('decision/verify.ts', 'rule.latest || options.installed === true', 'rule.latest')],
   },
   {
     name: 'an index that nobody has checked',
@@ -830,14 +852,20 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf, leafHash } = await withDaily();
       const before = await world.bundle(leaf);
       await world.withdraw(leafHash);
-      const { parseTrust } = await import('../src/trust/parse-trust.ts');
-      let state: AgentState | undefined;
-      try {
-        verifyRelease(daily('one'), await world.bundle(leaf), parseTrust(utf8(DAILY)), NOW);
-      } catch (error) {
-        ({ state } = error as { state?: AgentState });
-      }
-      return { request: daily('one'), bundle: before, trust: DAILY, state: state! };
+      const state = refusedState(daily('one'), await world.bundle(leaf), DAILY);
+      return { request: daily('one'), bundle: before, trust: DAILY, state };
+    },
+    check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
+  },
+  {
+    name: 'the bundle from before a newer release, after that was seen',
+    code: 'stale',
+    attempt: async () => {
+      const { world, leaf } = await withDaily();
+      const before = await world.bundle(leaf);
+      await world.say(database(2, 'two'));
+      const state = refusedState(daily('one'), await world.bundle(leaf), LATEST);
+      return { request: daily('one'), bundle: before, trust: LATEST, state };
     },
     check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
   },

@@ -69,6 +69,7 @@ export function registerVerify(program: Command, context: Context): void {
       'as 90s, 15m, 6h or 7d: refuse what the trust file would still take',
       durationArgument,
     )
+    .option('--installed', 'the files are installed already: are they still good, and the newest?')
     .option('--now <time>', 'decide as at this time', timeArgument('--now'))
     .option('--policy <file>', 'the policy: which logs and witnesses are accepted')
     .option('--proof <file>', 'the proof (default: the name of the file with .tlog-proof behind it)')
@@ -102,6 +103,7 @@ export function registerVerify(program: Command, context: Context): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ vitrine verify tool-1.2.tgz --trust acme.trust --stream tool/stable --state agent.state\n' +
+        '  $ vitrine verify daily.db --installed --bundle newer.vitrine --trust acme.trust --state agent.state\n' +
         '  $ vitrine verify release-1.2.tar.gz --policy policy\n' +
         '  $ vitrine verify build.cose --policy policy --signer vendor.vkey\n' +
         '  $ vitrine verify main.c --policy policy --signer vendor.vkey\n' +
@@ -115,7 +117,7 @@ export function registerVerify(program: Command, context: Context): void {
 
 async function verify(context: Context, files: readonly string[], options: Options): Promise<void> {
   if (options.trust !== undefined) return verifyDownloads(context, files, options);
-  for (const name of ['bundle', 'state', 'maxAge', 'now'] as const) {
+  for (const name of ['bundle', 'state', 'maxAge', 'now', 'installed'] as const) {
     if (options[name] !== undefined) throw new CliError('usage', `${flagOf(name)} goes with --trust`);
   }
   if (options.policy === undefined) {

@@ -16,6 +16,18 @@ export function quorumSatisfied(policy: Policy, witnessNames: ReadonlySet<string
   return satisfied.has(policy.quorum);
 }
 
+/** How many witnesses the smallest set has that satisfies a quorum: 0 for {@link NO_QUORUM}. */
+export function quorumSize({ groups, quorum }: Policy): number {
+  const sizeOf = (name: string): number => {
+    const group = groups.find((one) => one.name === name);
+    if (group === undefined) return 1;
+    // No name is a member of two groups, so the cheapest members do.
+    const sizes = group.members.map(sizeOf).sort((a, b) => a - b);
+    return sizes.slice(0, group.threshold).reduce((sum, size) => sum + size, 0);
+  };
+  return quorum === NO_QUORUM ? 0 : sizeOf(quorum);
+}
+
 // Witnesses and groups in one description: enough to recognise a policy.
 const MAX_NAMES = 16;
 

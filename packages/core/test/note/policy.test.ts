@@ -3,7 +3,7 @@ import { formatPolicy } from '../../src/note/format-policy.ts';
 import { displayOctets } from '../../src/note/octets.ts';
 import { parsePolicy } from '../../src/note/parse-policy.ts';
 import { MAX_POLICY_ENTRIES, MAX_POLICY_SIZE, type Policy } from '../../src/note/policy.ts';
-import { quorumSatisfied } from '../../src/note/quorum.ts';
+import { quorumSatisfied, quorumSize } from '../../src/note/quorum.ts';
 import { formatVkey, keyId } from '../../src/note/vkey.ts';
 import { codeOf, errorOf, keyOf, LOG, LOG_ML_DSA, text, utf8 } from './fixtures.ts';
 
@@ -318,5 +318,22 @@ describe('octets for people', () => {
     expect(displayOctets('\xc2\x9b31m')).toBe('\\xc2\\x9b31m');
     expect(displayOctets('\xe2\x80\xae')).toBe('\\xe2\\x80\\xae');
     expect(displayOctets('\\xff')).toBe('\\x5cxff');
+  });
+});
+
+describe('the size of a quorum', () => {
+  const witnesses = [X1, X2, X3, Y1, Y2].map((key, i) => `witness w${i} ${key}\n`).join('');
+
+  it.each([
+    [0, 'quorum none\n'],
+    [1, 'quorum w3\n'],
+    [2, 'group g 2 w0 w1 w2\nquorum g\n'],
+    [5, 'group g all w0 w1 w2 w3 w4\nquorum g\n'],
+    // The single one is cheaper than the pair.
+    [1, 'group pair all w0 w1\ngroup g any pair w2\nquorum g\n'],
+    [2, 'group three all w0 w1 w2\ngroup pair all w3 w4\ngroup g any three pair\nquorum g\n'],
+    [5, 'group three all w0 w1 w2\ngroup pair all w3 w4\ngroup g all three pair\nquorum g\n'],
+  ])('is %i witnesses', (size, lines) => {
+    expect(quorumSize(parse(`${witnesses}${lines}`))).toBe(size);
   });
 });

@@ -12,8 +12,8 @@ import {
 } from '@vitrine/core';
 import { type Artifact, parseManifest, SignerError } from '@vitrine/signer';
 import { type Bundle, type BundledSubject, parseBundle } from '../bundle/bundle.ts';
-import { Refusal } from '../refusal.ts';
-import { type Consulted, checkAdvance, consult, withInstalled } from '../state/consult.ts';
+import { Refusal, type RefusalCode } from '../refusal.ts';
+import { type Consultation, type Consulted, checkAdvance, consult, streamIn, withInstalled } from '../state/consult.ts';
 import { type AgentState, type InstalledRelease, NO_STATE } from '../state/state.ts';
 import { formatDuration } from '../trust/duration.ts';
 import { matchesPattern } from '../trust/stream-pattern.ts';
@@ -31,6 +31,9 @@ import {
   streamNameOf,
 } from './statements.ts';
 
+// What no older tree may hide again. A review that the bundle lacks could be anything.
+const REMEMBERED: ReadonlySet<RefusalCode> = new Set(['withdrawn', 'rejected', 'superseded']);
+
 /** What the agent wanted, and what it got. */
 export interface ReleaseRequest {
   /** The stream that it asked for: `tool/stable/linux-x64` of a build, the name of a database. */
@@ -46,6 +49,11 @@ export interface ReleaseRequest {
 export interface VerifyOptions extends SchemeOptions {
   /** In seconds: tightens the rule's, and never loosens it. */
   readonly maxAge?: number;
+  /**
+   * What is asked about is installed already: is it still good, and the newest? Then every rule wants the newest, and a bundle of a
+   * newer release than what is there is an answer.
+   */
+  readonly installed?: boolean;
 }
 
 /** A release may be installed. */
@@ -101,11 +109,14 @@ export function verifyRelease(
   };
   const remembering = <T>(decide: () => T): T => rememberRefusal(decide, () => consult(state, consultation));
   const record = streamRecord(bundle, release);
-  const { reviews, source } = remembering(() => standing({ bundle, trust, origin, rule, release }));
   const latest = equalBytes(record.last, release.leafHash);
-  if (rule.latest && !latest) {
-    throw new Refusal('superseded', `the stream ${stream} has a newer release than the one at leaf ${release.leaf}`);
+  if (options.installed && !isDownload(artifact, request)) {
+    // Of another release than the one that is there, nothing else is asked.
+    remembering(() => checkReplaced(state, consultation, release, latest));
+    checkDownload(artifact, request);
   }
+  const { reviews, source } = remembering(() => standing({ bundle, trust, origin, rule, release }));
+  remembering(() => checkLatest(rule.latest || options.installed === true, latest, release));
   checkDownload(artifact, request);
   checkAge({ payload, rule, time, now }, options);
   const { next, consistency } = consult(state, consultation);
@@ -353,17 +364,45 @@ function checkNotWithdrawn(
   throw new Refusal('withdrawn', `${issuer} has withdrawn the ${what} at leaf ${leaf}`);
 }
 
-/** Has the agent remember that it saw a withdrawal or a rejection, so that no older tree can hide it again. */
+function checkLatest(isWanted: boolean, isLatest: boolean, { statement: { stream }, leaf }: FoundStatement): void {
+  if (!isWanted || isLatest) return;
+  throw new Refusal('superseded', `the stream ${stream} has a newer release than the one at leaf ${leaf}`);
+}
+
+/**
+ * Refuses what is installed where a release that is newer is the newest. Where the state does not know what is installed, that is
+ * taken to be an older one.
+ *
+ * @throws Refusal `superseded`
+ */
+function checkReplaced(
+  state: AgentState,
+  { origin, stream }: Pick<Consultation, 'origin' | 'stream'>,
+  { leaf }: FoundStatement,
+  isLatest: boolean,
+): void {
+  const { installed } = streamIn(state, { origin, stream }) ?? {};
+  if (!isLatest || (installed !== undefined && installed.leaf >= leaf)) return;
+  throw new Refusal(
+    'superseded',
+    `the newest release of the stream ${stream} is at leaf ${leaf}, and what is installed is not of it`,
+  );
+}
+
+/** Has the agent remember what it saw of a release that is no longer to be used, so that no older tree can hide it again. */
 function rememberRefusal<T>(decide: () => T, consulted: () => Consulted): T {
   try {
     return decide();
   } catch (error) {
-    if (!(error instanceof Refusal) || (error.code !== 'withdrawn' && error.code !== 'rejected')) throw error;
+    if (!(error instanceof Refusal) || !REMEMBERED.has(error.code)) throw error;
     // Where the state refuses the checkpoint itself, that says more.
     const { next } = consulted();
     throw new Refusal(error.code, error.message, { cause: error, state: next });
   }
 }
+
+const isDownload = (artifact: Artifact, { size, digest }: ReleaseRequest): boolean =>
+  artifact.size === size && equalBytes(artifact.sha256, digest);
 
 function checkDownload({ name, size, sha256: digest }: Artifact, request: ReleaseRequest): void {
   if (size !== request.size) {

@@ -1,7 +1,7 @@
 import { equalBytes } from '@vitrine/core';
 import { CLOCK_TOLERANCE } from '../decision/checkpoint-time.ts';
 import { Refusal } from '../refusal.ts';
-import type { AgentState, InstalledRelease, LogState, SeenCheckpoint } from './state.ts';
+import type { AgentState, InstalledRelease, LogState, SeenCheckpoint, StreamState } from './state.ts';
 
 /** A checkpoint that a decision is made by, and what else it is made by. */
 export interface Consultation {
@@ -49,7 +49,7 @@ export function consult(state: AgentState, consultation: Consultation): Consulte
   }
   const known = state.logs.find((log) => log.origin === origin);
   const { log, consistency } = known === undefined ? first(origin, seen) : grown(known, consultation);
-  const of = state.streams.find((one) => one.origin === origin && one.stream === stream);
+  const of = streamIn(state, consultation);
   if (of !== undefined && seen.size < of.consulted) {
     throw new Refusal(
       'stale',
@@ -65,6 +65,14 @@ export function consult(state: AgentState, consultation: Consultation): Consulte
     streams: [...state.streams.filter((one) => one !== of), { ...(of ?? { origin, stream }), consulted: seen.size }],
   };
   return { next, consistency };
+}
+
+/** What an agent remembers of a stream. */
+export function streamIn(
+  { streams }: AgentState,
+  { origin, stream }: Pick<Consultation, 'origin' | 'stream'>,
+): StreamState | undefined {
+  return streams.find((one) => one.origin === origin && one.stream === stream);
 }
 
 function first(origin: string, seen: SeenCheckpoint): { log: LogState; consistency: Consulted['consistency'] } {
@@ -109,7 +117,7 @@ export function checkAdvance(
   { origin, stream }: Pick<Consultation, 'origin' | 'stream'>,
   release: InstalledRelease,
 ): void {
-  const { installed } = state.streams.find((one) => one.origin === origin && one.stream === stream) ?? {};
+  const { installed } = streamIn(state, { origin, stream }) ?? {};
   if (installed === undefined) return;
   if (release.leaf < installed.leaf) {
     throw new Refusal(

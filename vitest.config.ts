@@ -24,7 +24,7 @@ export default defineConfig({
         },
       },
       {
-        // The pure layer once more on the portable SHA-256 and Ed25519, the ones that a browser gets.
+        // The pure layer once more on what a browser gets: the portable SHA-256 and Ed25519, and cbor-x without its add-on.
         ...shared,
         resolve: {
           conditions,
@@ -39,6 +39,7 @@ export default defineConfig({
             'packages/core/test/{cbor,crypto,log-index,note,prefix,tile,tree}/*.test.ts',
             'packages/signer/test/{cose,proof,statement}/*.test.ts',
           ],
+          env: { CBOR_NATIVE_ACCELERATION_DISABLED: 'true' },
           // Thousands of signatures, which take long here and differ in nothing from those of the others.
           exclude: [...configDefaults.exclude, '**/*.system.test.ts', '**/changed-byte.test.ts'],
           testTimeout: 120_000,

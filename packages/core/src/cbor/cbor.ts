@@ -23,13 +23,14 @@ const MIN_INTEGER = -0x80000000;
 const MAX_UINT32 = 0xffffffff;
 
 const ASCII = /^[\0-\x7f]*$/;
+const BYTE_ORDER_MARK = '\ufeff';
 const utf8 = new TextEncoder();
 
 /**
  * Encodes a value in deterministic CBOR: one value, one byte string. RFC 8949, section 4.2.1.
  *
  * @throws TypeError for a value that is no {@link CborValue}, RangeError for a number that is no integer from -2^31 to
- * 2^53 - 1, and for text that is not well-formed Unicode
+ * 2^53 - 1, and for text that is not well-formed Unicode or begins with a byte order mark
  */
 export function encodeCbor(value: CborValue): Uint8Array {
   // Not the encoder's own buffer, which it goes on to use.
@@ -85,6 +86,8 @@ const isInteger = (value: number): boolean =>
 
 function text(value: string): string {
   if (!value.isWellFormed()) throw new RangeError('text in CBOR is well-formed Unicode');
+  // cbor-x reads it or drops it, by the length of the text and by whether its native add-on is there.
+  if (value.startsWith(BYTE_ORDER_MARK)) throw new RangeError('text in CBOR begins with no byte order mark');
   return value;
 }
 

@@ -43,6 +43,7 @@ export function textWhere(test: (text: string) => boolean, rule: string): Codec<
   return scalar((value, place) => {
     if (typeof value !== 'string') throw place.refuse('is not text');
     if (!value.isWellFormed() || !test(value)) throw place.refuse(`is not ${rule}, found ${quote(value)}`);
+    if (value.startsWith('\ufeff')) throw place.refuse('begins with a byte order mark');
     return value;
   });
 }

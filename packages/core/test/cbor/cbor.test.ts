@@ -27,6 +27,7 @@ const EXAMPLES: readonly (readonly [CborValue, string])[] = [
   ['IETF', '6449455446'],
   ['\u6c34', '63e6b0b4'],
   ['\u{10151}', '64f0908591'],
+  [`${'a'.repeat(96)}\ufeff`, `7863${'61'.repeat(96)}efbbbf`],
   [[1, [2, 3], [4, 5]], '8301820203820405'],
   [
     new Map<number, CborValue>([
@@ -125,6 +126,9 @@ describe('deterministic CBOR', () => {
     ['a reserved length', '1c'],
     ['text that is not UTF-8', '62c328'],
     ['text with a surrogate', '63eda080'],
+    ['text with a byte order mark in front', '64efbbbf61'],
+    ['long text with a byte order mark in front', `7864efbbbf${'61'.repeat(97)}`],
+    ['a key with a byte order mark in front', `a178 64efbbbf${'61'.repeat(97)}01`],
     ['a key that is a byte string', 'a1410101'],
     ['a key that is an array', 'a1800101'],
     ['a string that ends early', '62 61'],
@@ -160,6 +164,7 @@ describe('deterministic CBOR', () => {
     expect(() => encodeCbor(2 ** 53)).toThrow(RangeError);
     expect(() => encodeCbor(-(2 ** 31) - 1)).toThrow(RangeError);
     expect(() => encodeCbor('\ud800')).toThrow(RangeError);
+    expect(() => encodeCbor('\ufefftext')).toThrow(RangeError);
     expect(() => encodeCbor(undefined as never)).toThrow(TypeError);
     expect(() => encodeCbor({} as never)).toThrow(TypeError);
     expect(() => encodeCbor(new Map([[null, 1]]) as never)).toThrow(TypeError);

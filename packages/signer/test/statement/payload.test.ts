@@ -399,6 +399,13 @@ describe('what breaks a rule of its type is neither signed nor read:', () => {
     expect(() => checkPayload(alter('build', (p) => (p.artifacts[0].name = '\udc00')))).toThrow(/name is not/);
   });
 
+  test('text that begins with a byte order mark', () => {
+    expect(() => checkPayload(alter('source', (p) => (p.version = '\ufeff1')))).toThrow(
+      /^payload\.version begins with/,
+    );
+    expect(() => checkPayload(alter('source', (p) => (p.version = '1\ufeff')))).not.toThrow();
+  });
+
   test('a payload of a type that there is not', () => {
     for (const type of ['index', 'toString', '', undefined]) {
       expect(() => checkPayload({ type } as never)).toThrow(/^payload\.type is not a type of statement/);

@@ -5,10 +5,10 @@ import {
   KEY_TYPE_ED25519,
   KEY_TYPE_ED25519_COSIGNATURE,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  loadSchemes,
   type PrivateKey,
   parseVkey,
   privateKeyFromSeed,
-  type SignatureScheme,
 } from '@vitrine/core';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
@@ -57,20 +57,9 @@ export async function keyDirectory(context: Context): Promise<string> {
   return join(await context.configDirectory(), 'keys');
 }
 
-/** ML-DSA-44, which takes a while to load: for keys of type 0x06 only. */
-export async function mlDsaSchemes(): Promise<readonly SignatureScheme[]> {
-  const { mlDsa44 } = await import('@vitrine/core/ml-dsa');
-  return [mlDsa44];
-}
-
-/** The schemes that keys of these types need. */
-export async function schemesFor(types: readonly number[]): Promise<readonly SignatureScheme[]> {
-  return types.includes(KEY_TYPE_ML_DSA_44_COSIGNATURE) ? mlDsaSchemes() : [];
-}
-
 /** A new key. @throws CoreError `key-malformed` if `keyName` cannot be a key's name */
 export async function generateKey(context: Context, keyName: string, type: KeyTypeName): Promise<PrivateKey> {
-  const schemes = await schemesFor([KEY_TYPES[type]]);
+  const schemes = await loadSchemes([KEY_TYPES[type]]);
   return privateKeyFromSeed(keyName, KEY_TYPES[type], context.random(SEED_SIZE), { schemes });
 }
 

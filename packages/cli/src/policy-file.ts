@@ -1,7 +1,6 @@
-import { MAX_POLICY_SIZE, type Policy, parsePolicy, type SignatureScheme } from '@vitrine/core';
+import { loadSchemes, MAX_POLICY_SIZE, type Policy, parsePolicy, type SignatureScheme } from '@vitrine/core';
 import { naming } from './errors.ts';
 import { readAtMost } from './files.ts';
-import { schemesFor } from './keys.ts';
 
 /** A policy with the signature schemes that its keys need. */
 export interface LoadedPolicy {
@@ -18,5 +17,5 @@ export async function readPolicy(path: string): Promise<LoadedPolicy> {
   const bytes = await readAtMost(path, MAX_POLICY_SIZE);
   const policy = naming(path, () => parsePolicy(bytes));
   const types = [...policy.logs, ...policy.witnesses].map(({ key }) => key.type);
-  return { policy, schemes: await schemesFor(types) };
+  return { policy, schemes: await loadSchemes(types) };
 }

@@ -1,8 +1,7 @@
 import { MAX_POLICY_SIZE, type SignatureScheme } from '@vitrine/core';
-import { parseTrust, type Trust } from '@vitrine/verifier';
+import { parseTrust, type Trust, trustSchemes } from '@vitrine/verifier';
 import { naming } from './errors.ts';
 import { readAtMost } from './files.ts';
-import { schemesFor } from './keys.ts';
 
 /** A trust file with the signature schemes that its keys need. */
 export interface LoadedTrust {
@@ -19,6 +18,5 @@ export interface LoadedTrust {
 export async function readTrust(path: string): Promise<LoadedTrust> {
   const bytes = await readAtMost(path, MAX_POLICY_SIZE);
   const trust = naming(path, () => parseTrust(bytes));
-  const { logs, witnesses } = trust.policy;
-  return { bytes, trust, schemes: await schemesFor([...logs, ...witnesses].map(({ key }) => key.type)) };
+  return { bytes, trust, schemes: await trustSchemes(trust) };
 }

@@ -52,6 +52,7 @@ export { ed25519Signer } from './note/ed25519.ts';
 export { formatPolicy } from './note/format-policy.ts';
 export { isKeyName, KEY_NAME_RULE } from './note/key-name.ts';
 export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './note/key-type.ts';
+export { loadSchemes } from './note/load-schemes.ts';
 export { bytesOf as bytesOfOctets, displayOctets } from './note/octets.ts';
 export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
 export type { OpenedNote, VerifiedSignatures } from './note/open-note.ts';

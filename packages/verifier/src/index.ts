@@ -38,4 +38,5 @@ export { MAX_TRUST_ENTRIES, parseTrust, trustPolicy } from './trust/parse-trust.
 export { quorumOverlap } from './trust/quorum-overlap.ts';
 export { isExactPattern, matchesPattern } from './trust/stream-pattern.ts';
 export type { ReleaseRule, ReviewDemands, ReviewerGroup, Trust, TrustedIssuer, TrustedKey } from './trust/trust.ts';
+export { trustSchemes } from './trust/trust-schemes.ts';
 export { type TrustWarning, trustWarnings } from './trust/warnings.ts';

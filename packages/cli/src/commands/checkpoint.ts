@@ -9,6 +9,7 @@ import {
   formatSignedNote,
   formatVkey,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  loadSchemes,
   MAX_NOTE_SIZE,
   type NoteSignature,
   openCheckpoint,
@@ -23,7 +24,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, isMissing, naming } from '../errors.ts';
 import { readInput } from '../files.ts';
-import { keyDirectory, keyFileName, mlDsaSchemes, readKeyFile } from '../keys.ts';
+import { keyDirectory, keyFileName, readKeyFile } from '../keys.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
 import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
 import { readPolicy } from '../policy-file.ts';
@@ -111,7 +112,7 @@ async function addOwnSignature(context: Context, log: Log, options: Options): Pr
   const { note } = log.checkpoint();
   const parsed = parseSignedNote(note);
   if (parsed.signatures.some(({ keyName, keyId }) => keyName === key.vkey.keyName && keyId === key.vkey.keyId)) return;
-  const schemes = await mlDsaSchemes();
+  const schemes = await loadSchemes([key.vkey.type]);
   const line = await cosign({ text: parsed.text, cosigner: cosignerOf(key, { schemes }), time: context.now() });
   const signed = formatSignedNote(addSignatures(parsed, [line]));
   openCheckpoint(signed, { origin: log.origin, keys: [log.key, key.vkey], schemes });

@@ -1,8 +1,7 @@
-import { formatBase64 } from '@vitrine/core';
+import { formatBase64, KEY_TYPE_ML_DSA_44_COSIGNATURE, loadSchemes } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
-import { mlDsaSchemes } from '../keys.ts';
 import { type LogOption, logDirectory, openStore, rulesOf, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count } from '../text.ts';
@@ -37,7 +36,8 @@ async function check(context: Context, options: Options): Promise<void> {
   };
   let result: Awaited<ReturnType<typeof fsck>>;
   try {
-    result = await fsck(store, { onProgress, schemes: await mlDsaSchemes(), ...rules });
+    const schemes = await loadSchemes([KEY_TYPE_ML_DSA_44_COSIGNATURE]);
+    result = await fsck(store, { onProgress, schemes, ...rules });
   } finally {
     progress.stop();
   }

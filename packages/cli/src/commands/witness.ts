@@ -5,6 +5,7 @@ import {
   cosignerOf,
   EMPTY_ROOT,
   formatSignatureLines,
+  loadSchemes,
   MAX_ADD_CHECKPOINT_SIZE,
   MAX_NOTE_SIZE,
   type OpenedCheckpoint,
@@ -19,7 +20,7 @@ import type { Context } from '../context.ts';
 import { CliError, naming } from '../errors.ts';
 import { lockFile } from '../file-lock.ts';
 import { readIfThere, readInput, writeNewFile } from '../files.ts';
-import { mlDsaSchemes, readKeyFile } from '../keys.ts';
+import { readKeyFile } from '../keys.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
 import { formatTime } from '../time.ts';
 
@@ -67,7 +68,7 @@ async function witnessCosign(context: Context, request: string, options: Options
   const { output, stdin } = context;
   const loaded = await readPolicy(options.policy);
   const key = await readKeyFile(context, options.key);
-  const cosigner = cosignerOf(key, { schemes: await mlDsaSchemes() });
+  const cosigner = cosignerOf(key, { schemes: await loadSchemes([key.vkey.type]) });
   const body = await readInput(request, MAX_ADD_CHECKPOINT_SIZE, stdin);
   const what = request === '-' ? 'standard input' : request;
   const { oldSize, proof, checkpoint: note } = naming(what, () => parseAddCheckpoint(body));

@@ -8,8 +8,8 @@ import {
 } from './key-type.ts';
 
 /**
- * A signature algorithm, for keys of some types. Ed25519 is built in; ML-DSA-44 is `mlDsa44` of `@vitrine/core/ml-dsa`, so
- * that only those who use it load it.
+ * A signature algorithm, for keys of some types. Ed25519 is built in; ML-DSA-44 is `mlDsa44` of `@vitrine/core/ml-dsa`, which
+ * `loadSchemes` loads, so that only those who use it have it.
  */
 export interface SignatureScheme {
   readonly name: string;

@@ -1,5 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { CoreError, ed25519Signer, formatPrivateKey, type PrivateKey, parsePrivateKey } from '@vitrine/core';
+import {
+  CoreError,
+  ed25519Signer,
+  formatPrivateKey,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  loadSchemes,
+  type PrivateKey,
+  parsePrivateKey,
+} from '@vitrine/core';
 import { decryptText, encryptText, isAgeFile } from './age.ts';
 import { type StatementSigner, verifiedSigner } from './statement-signer.ts';
 
@@ -72,8 +80,7 @@ async function parseKey(text: string): Promise<PrivateKey> {
   } catch (error) {
     if (!(error instanceof CoreError) || error.code !== 'key-type') throw error;
     // It takes a while to load, and few keys need it.
-    const { mlDsa44 } = await import('@vitrine/core/ml-dsa');
-    return parsePrivateKey(text, { schemes: [mlDsa44] });
+    return parsePrivateKey(text, { schemes: await loadSchemes([KEY_TYPE_ML_DSA_44_COSIGNATURE]) });
   }
 }
 

@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 if (existsSync('node_modules/typescript/bin/tsc')) {
-  const { status } = spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', '-b'], { stdio: 'inherit' });
-  process.exit(status ?? 1);
+  for (const build of ['node_modules/typescript/bin/tsc -b', '.ci/build-browser.js']) {
+    const { status } = spawnSync(process.execPath, build.split(' '), { stdio: 'inherit' });
+    if (status !== 0) process.exit(status ?? 1);
+  }
 }

@@ -13,12 +13,14 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems; ssh-agent
-# signs statements; sigtool makes signature databases, and the rules of sagan and modsecurity are such.
+# signs statements; chromium runs the browser build of the verifier; sigtool makes signature databases, and the rules of
+# sagan and modsecurity are such.
 missing=()
 command -v age > /dev/null || missing+=(age)
 command -v mount > /dev/null || missing+=(mount)
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 command -v ssh-agent > /dev/null || missing+=(openssh-client)
+command -v chromium > /dev/null || missing+=(chromium)
 command -v sigtool > /dev/null || missing+=(clamav)
 [ -d /etc/sagan-rules ] || missing+=(sagan-rules)
 [ -d /usr/share/modsecurity-crs/rules ] || missing+=(modsecurity-crs)

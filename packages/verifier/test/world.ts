@@ -12,6 +12,7 @@ import {
   sha256,
 } from '@vitrine/core';
 import { Log } from '@vitrine/core/log';
+import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { type Payload, signStatement, statementMapping } from '@vitrine/signer';
 import { MemoryDisk, MemoryStore } from '@vitrine/testkit';
 import { makeBundle } from '../src/bundle/make-bundle.ts';
@@ -22,8 +23,9 @@ export const ORIGIN = 'log.example/releases';
 /** When everything happens. */
 export const NOW = 1_800_000_000;
 
+const SCHEMES = { schemes: [mlDsa44] };
 const key = (name: string, type: number, seed: number): PrivateKey =>
-  privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed));
+  privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed), SCHEMES);
 
 export const LOG_KEY = key(ORIGIN, 0x01, 1);
 export const VENDOR = key('acme.example/releases', 0x01, 2);
@@ -39,6 +41,8 @@ export const WITNESSES = [
   key('toronto.example/w1', 0x04, 9),
   key('osaka.example/w1', 0x04, 10),
 ] as const;
+/** One that signs with ML-DSA-44. It is not in {@link TRUST_HEAD}. */
+export const ML_DSA_WITNESS = key('lima.example/w1', 0x06, 12);
 /** A mirror that derives the index again before it cosigns. */
 const INDEX_CHECKER = key('zurich.example/mirror', 0x04, 11);
 
@@ -149,7 +153,7 @@ export class World {
     const { size, note } = this.log.checkpoint();
     const parsed = parseSignedNote(note);
     const cosignatures = await Promise.all(
-      times.map(([witness, time]) => cosign({ text: parsed.text, cosigner: cosignerOf(witness), time })),
+      times.map(([witness, time]) => cosign({ text: parsed.text, cosigner: cosignerOf(witness, SCHEMES), time })),
     );
     return { size, note: formatSignedNote(addSignatures(parsed, cosignatures)) };
   }

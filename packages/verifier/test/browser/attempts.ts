@@ -1,4 +1,5 @@
 import { formatVkey, type PrivateKey } from '@vitrine/core';
+import type { SeededRandom } from '@vitrine/testkit';
 import { formatState } from '../../src/state/state-codec.ts';
 import type { Attempt } from '../attacks.ts';
 import {
@@ -71,4 +72,35 @@ export async function mlDsaAttempts(): Promise<readonly PlainAttempt[]> {
     { request, bundle: await bundleBy(WITNESSES[0], ML_DSA_WITNESS), trust },
     { request, bundle: await bundleBy(WITNESSES[0], WITNESSES[1]), trust },
   ].map(plainAttempt);
+}
+
+/** Attempts with one byte of the bundle or of the trust file changed. */
+export function damaged(
+  attempts: readonly PlainAttempt[],
+  count: number,
+  random: SeededRandom,
+): readonly PlainAttempt[] {
+  return Array.from({ length: count }, () => {
+    const attempt = attempts[random.below(attempts.length)]!;
+    const what = random.below(4) === 0 ? 'trust' : 'bundle';
+    const bytes = Buffer.from(attempt[what], 'base64');
+    bytes[random.below(bytes.length)] = random.below(256);
+    return { ...attempt, [what]: base64(bytes) };
+  });
+}
+
+/** Downloads for the example of the documentation, with what it says of each. */
+export async function exampleDownloads(): Promise<readonly { readonly args: unknown; readonly says: string }[]> {
+  const world = await World.create();
+  const { leaf } = await world.say(database(1, 'one'));
+  const shared = {
+    name: 'daily.db',
+    stream: 'daily',
+    bundle: base64(await world.bundle(leaf)),
+    trustFile: base64(utf8([...TRUST_HEAD, 'release daily signed-by acme any-age', ''].join('\n'))),
+  };
+  return [
+    { args: { ...shared, content: base64(utf8('one')) }, says: 'daily' },
+    { args: { ...shared, content: base64(utf8('eno')) }, says: 'artifact-other' },
+  ];
 }

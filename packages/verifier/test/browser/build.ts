@@ -1,13 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Builds the browser build, as it is published, into a new directory. */
+const repository = new URL('../../../../', import.meta.url);
+
+/** Builds the browser build, as it is published, into a new directory, and puts the example of docs/verifying.md beside it. */
 export function buildForBrowsers(): string {
   const directory = mkdtempSync(join(tmpdir(), 'vitrine-browser-'));
-  const script = fileURLToPath(new URL('../../../../.ci/build-browser.js', import.meta.url));
-  execFileSync(process.execPath, [script, directory]);
+  execFileSync(process.execPath, [fileURLToPath(new URL('.ci/build-browser.js', repository)), directory]);
+  const [, example] = /```js\n([\s\S]+?)```/.exec(readFileSync(new URL('docs/verifying.md', repository), 'utf8'))!;
+  writeFileSync(join(directory, 'example.js'), example!);
   return directory;
 }

@@ -3,7 +3,7 @@ import { ChromiumPage } from '@vitrine/testkit/chromium';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as source from '../../src/browser.ts';
 import { ATTACKS } from '../attacks.ts';
-import { honestAttempts, mlDsaAttempts, plainAttempt } from './attempts.ts';
+import { exampleDownloads, honestAttempts, mlDsaAttempts, plainAttempt } from './attempts.ts';
 import { buildForBrowsers } from './build.ts';
 import { decideAll, type PlainAttempt } from './decide.js';
 
@@ -54,6 +54,14 @@ describe.each([
     expect(outcomes.map(({ refused }) => refused)).toEqual(ATTACKS.map(({ code }) => code));
     expect(await decide(page, attempts)).toEqual(outcomes);
     expect(page.requests).toEqual(['decide.js', 'verifier.js']);
+  });
+
+  test('the example of the documentation runs', async () => {
+    await using page = await open();
+    for (const { args, says } of await exampleDownloads()) {
+      const result = await page.call({ module: 'run-example.js', name: 'runExample', args: [args], worker });
+      expect(result).toEqual({ value: says, violations: [] });
+    }
   });
 
   test('a trust file with a key of ML-DSA-44 loads it', async () => {

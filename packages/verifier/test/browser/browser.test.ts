@@ -12,7 +12,7 @@ import { damaged, exampleDownloads, honestAttempts, mlDsaAttempts, plainAttempt 
 import { buildForBrowsers } from './build.ts';
 import { decideAll, type PlainAttempt } from './decide.js';
 
-// Bytes, gzipped. The aim is 30,000. Of the 40,600 that it has, cbor-x is 10,700 and the @noble libraries are 8,200.
+// Bytes, gzipped. The aim is 30,000. It has 40,600; without cbor-x it would have 30,300, without the @noble libraries too 22,400.
 const MAX_MODULE_SIZE = 41_000;
 
 let directory: string;

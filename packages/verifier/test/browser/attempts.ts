@@ -18,10 +18,12 @@ import type { PlainAttempt } from './decide.js';
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-/** An attempt as `decide.js` takes it, which gets all it needs from the trust file. */
+/** An attempt as `decide.js` takes it, which gets the schemes that it needs from the trust file. */
 export function plainAttempt({ request, bundle, trust, now = NOW, state, options }: Attempt): PlainAttempt {
-  if (options !== undefined) throw new Error('options do not get into a browser');
+  const { schemes, ...plain } = options ?? {};
+  if (schemes !== undefined) throw new Error('schemes do not get into a browser');
   return {
+    options: plain,
     request: { ...request, digest: base64(request.digest) },
     bundle: base64(bundle),
     trust: base64(utf8(trust)),

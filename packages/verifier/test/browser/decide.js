@@ -9,6 +9,7 @@
  * @property {string} trust
  * @property {number} now
  * @property {string} [state]
+ * @property {{ maxAge?: number, installed?: boolean }} [options]
  */
 
 /**
@@ -35,7 +36,8 @@ async function decide({ formatState, parseState, parseTrust, Refusal, trustSchem
     const schemes = await trustSchemes(trust);
     const request = { ...attempt.request, digest: bytes(attempt.request.digest) };
     const before = attempt.state === undefined ? undefined : parseState(bytes(attempt.state));
-    const { finding, state } = verifyRelease(request, bytes(attempt.bundle), trust, attempt.now, before, { schemes });
+    const options = { ...attempt.options, schemes };
+    const { finding, state } = verifyRelease(request, bytes(attempt.bundle), trust, attempt.now, before, options);
     const plain = JSON.stringify(finding, (_, value) => (value instanceof Uint8Array ? base64(value) : value));
     return { finding: JSON.parse(plain), state: base64(formatState(state)) };
   } catch (error) {

@@ -24,6 +24,7 @@ export type CliErrorCode =
   | 'passphrase-wrong'
   | 'entry-missing'
   | 'checkpoint-missing'
+  | 'bundle-pending'
   | 'source-differs'
   | 'artifact-differs'
   | 'records-differ'
@@ -210,6 +211,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'normalizer-failed': COULD_NOT,
   'bundle-newer': COULD_NOT,
   'state-newer': COULD_NOT,
+  'bundle-pending': COULD_NOT,
   'state-locked': COULD_NOT,
   unexpected: COULD_NOT,
 

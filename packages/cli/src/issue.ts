@@ -108,6 +108,7 @@ export async function audienceOf(context: Context, options: IssueOptions): Promi
  * anything fails.
  *
  * @param payload what it says, or what finds that out: that is called once there is a key to sign with
+ * @returns the statement
  * @throws what {@link checkIssueOptions}, `statementSigner`, `logKeySigner` and `appendStatements` throw; SignerError
  * `statement-malformed`, and what signing fails with
  */
@@ -115,7 +116,7 @@ export async function issue(
   context: Context,
   payload: Payload | ((issuer: Issuer) => Promise<Payload>),
   options: IssueOptions,
-): Promise<void> {
+): Promise<Uint8Array> {
   const audience = await checkIssueOptions(context, options);
   const signer = await statementSigner(context, options);
   const target = options.offline ? undefined : await appendTarget(context, options);
@@ -133,6 +134,7 @@ export async function issue(
   if (target === undefined) await writeRequest(context, entry, options);
   else await appendStatements(context, [{ entry, statement: parseStatement(entry) }], target);
   if (!options.json) for (const note of notes) context.output.note(note);
+  return entry;
 }
 
 /**

@@ -6,6 +6,7 @@ export {
   type EarlierTree,
   formatBundle,
   MAX_BUNDLE_SIZE,
+  MAX_BUNDLED_MANIFEST_SIZE,
   MAX_EARLIER_TREES,
   parseBundle,
 } from './bundle/bundle.ts';

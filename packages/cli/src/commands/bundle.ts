@@ -1,6 +1,6 @@
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { SignerError, type Statement } from '@vitrine/signer';
-import { makeBundle } from '@vitrine/verifier';
+import { MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
@@ -24,9 +24,6 @@ interface Options extends LogOption, OutOptions {
   readonly newest?: boolean;
   readonly json?: boolean;
 }
-
-// More than the largest that a bundle takes.
-const MAX_MANIFEST_SIZE = 1 << 20;
 
 /** `vitrine bundle` */
 export function registerBundle(program: Command, context: Context): void {
@@ -132,7 +129,8 @@ async function releaseBundle(
   if (late !== undefined) {
     throw new CliError('usage', `--from-size ${late} is above the ${checkpoint.size} leaves of the checkpoint`);
   }
-  const manifest = options.manifest === undefined ? undefined : await readAtMost(options.manifest, MAX_MANIFEST_SIZE);
+  const manifest =
+    options.manifest === undefined ? undefined : await readAtMost(options.manifest, MAX_BUNDLED_MANIFEST_SIZE);
   checkManifest(statement, manifest);
   const bytes = await makeBundle(log, leaf, {
     checkpoint,

@@ -7,9 +7,10 @@ import { CliError } from '../errors.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
 import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
 import { LEAF_ARGUMENT, noteWithdrawn, resolveLeaf } from '../leaf-reference.ts';
+import { type BundleOptions, prepareBundle, withBundleOptions } from '../release-bundle.ts';
 import { checkNames, checkReleasedNames, releasedFiles } from '../released-files.ts';
 
-interface Options extends IssueOptions {
+interface Options extends IssueOptions, BundleOptions {
   readonly product: string;
   readonly version: string;
   readonly channel: string;
@@ -28,28 +29,32 @@ interface AttachedFile {
 /** `vitrine release build` */
 export function registerReleaseBuild(release: Command, context: Context): void {
   withIssueOptions(
-    release
-      .command('build')
-      .summary('log the files of a build')
-      .description('Log the SHA-256 of each file of a build, and the source that it was built from.')
-      .argument('<artifact...>', 'the files, which are logged under their base names')
-      .requiredOption('--product <name>', 'the product: letters, digits, dots, underscores and hyphens')
-      .requiredOption('--version <version>', 'its version, for people')
-      .requiredOption('--channel <name>', 'the channel, for instance stable')
-      .option('--platform <name>', 'the platform, for instance linux-x64')
-      .option('--source <leaf>', `the source: ${LEAF_ARGUMENT}`)
-      .option('--toolchain <text>', 'what it was built with')
-      .option('--manifest <file>', 'write the list of the files here, and log that: needed for more than 200')
-      .option(
-        '--attach <file>:<media type>',
-        'log what goes with the build too: an SBOM, provenance (repeatable)',
-        collectAttached,
-      ),
+    withBundleOptions(
+      release
+        .command('build')
+        .summary('log the files of a build')
+        .description('Log the SHA-256 of each file of a build, and the source that it was built from.')
+        .argument('<artifact...>', 'the files, which are logged under their base names')
+        .requiredOption('--product <name>', 'the product: letters, digits, dots, underscores and hyphens')
+        .requiredOption('--version <version>', 'its version, for people')
+        .requiredOption('--channel <name>', 'the channel, for instance stable')
+        .option('--platform <name>', 'the platform, for instance linux-x64')
+        .option('--source <leaf>', `the source: ${LEAF_ARGUMENT}`)
+        .option('--toolchain <text>', 'what it was built with')
+        .option('--manifest <file>', 'write the list of the files here, and log that: needed for more than 200')
+        .option(
+          '--attach <file>:<media type>',
+          'log what goes with the build too: an SBOM, provenance (repeatable)',
+          collectAttached,
+        ),
+    ),
   )
     .addHelpText(
       'after',
-      '\nExample:\n  $ vitrine release build acme-av-5.2.deb --product acme-av --version 5.2 --channel stable \\\n' +
-        '      --platform linux-x64 --source 3 --attach sbom.json:application/spdx+json --log ./log --key vendor.key\n',
+      '\nExamples:\n  $ vitrine release build acme-av-5.2.deb --product acme-av --version 5.2 --channel stable \\\n' +
+        '      --platform linux-x64 --source 3 --attach sbom.json:application/spdx+json --log ./log --key vendor.key\n' +
+        '  $ vitrine release build tool.tgz --product tool --version 2 --channel stable --log ./log --key vendor.key \\\n' +
+        '      --bundle tool.tgz.vitrine --policy policy\n',
     )
     .action((artifacts: string[], options: Options) => releaseBuild(context, artifacts, options));
 }
@@ -65,6 +70,7 @@ function collectAttached(text: string, before: readonly AttachedFile[] = []): At
 async function releaseBuild(context: Context, paths: readonly string[], options: Options): Promise<void> {
   const { product, version, channel, platform, toolchain, manifest, attach = [] } = options;
   checkNotOut(options, manifest, '--manifest');
+  const writeBundle = await prepareBundle(context, options);
   const files = await Promise.all(paths.map(inputFile));
   checkReleasedNames(
     files.map(({ name }) => name),
@@ -95,7 +101,8 @@ async function releaseBuild(context: Context, paths: readonly string[], options:
       ...(attachments.length > 0 && { attachments }),
     };
   };
-  await issue(context, describe, options);
+  const release = await issue(context, describe, options);
+  await writeBundle?.(release);
 }
 
 /** @throws CliError `usage` for a statement that is not the source of this product; what `resolveLeaf` throws */

@@ -24,12 +24,13 @@ import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } 
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
 import { hasLog, logDirectory, openLog } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
+import { type BundleOptions, prepareBundle, withBundleOptions } from '../release-bundle.ts';
 import { checkOutside, checkReleasedNames, releasedFiles } from '../released-files.ts';
 import { formatText } from '../statement-view.ts';
 import { count } from '../text.ts';
 import { expiryArgument } from '../time.ts';
 
-interface Options extends IssueOptions, RecordOptions {
+interface Options extends IssueOptions, BundleOptions, RecordOptions {
   readonly name: string;
   readonly sequence?: number;
   readonly next?: boolean;
@@ -43,39 +44,41 @@ interface Options extends IssueOptions, RecordOptions {
 /** `vitrine release database` */
 export function registerReleaseDatabase(release: Command, context: Context): void {
   withIssueOptions(
-    release
-      .command('database')
-      .summary('log a release of a signature database')
-      .description(
-        'Log a release of a signature database: the SHA-256 of its files, the root over its records, so that anybody can ' +
-          'be shown that a record is in it or is not, and the release before it.',
-      )
-      .argument('<database>', 'its file, or the directory of its files')
-      .requiredOption('--name <name>', 'the database: letters, digits, dots, underscores and hyphens')
-      .addOption(
-        new Option('--sequence <n>', 'its number, above that of the release before it')
-          .argParser(decimalArgument('--sequence'))
-          .conflicts('next'),
-      )
-      .option('--next', 'the number that follows that of the release before it; 1 for the first')
-      .addOption(
-        new Option(
-          '--records <how>',
-          'how its records are read: each line is one; from a ClamAV container; or not at all (default: cvd for .cvd, .cud ' +
-            'and .cld, otherwise lines)',
-        ).choices(['lines', 'cvd', 'none']),
-      )
-      .option('--comment <prefix>', 'lines that begin with this are no records')
-      .option('--skip-blank', 'blank lines are no records')
-      .option('--delta <file>', 'your own way here from an earlier release')
-      .option('--from <n>', 'with --delta: the number of that release', decimalArgument('--from'))
-      .option('--manifest <file>', 'write the list of the files here, and log that: needed for more than 200')
-      .option(
-        '--expires <when>',
-        'from then on it is too old: a time, or a duration from now as 36h, 30d, 2w',
-        expiryArgument('--expires', context.now),
-      )
-      .option('--previous <leaf>', `with --offline: the release before it, by ${LEAF_ARGUMENT}`),
+    withBundleOptions(
+      release
+        .command('database')
+        .summary('log a release of a signature database')
+        .description(
+          'Log a release of a signature database: the SHA-256 of its files, the root over its records, so that anybody can ' +
+            'be shown that a record is in it or is not, and the release before it.',
+        )
+        .argument('<database>', 'its file, or the directory of its files')
+        .requiredOption('--name <name>', 'the database: letters, digits, dots, underscores and hyphens')
+        .addOption(
+          new Option('--sequence <n>', 'its number, above that of the release before it')
+            .argParser(decimalArgument('--sequence'))
+            .conflicts('next'),
+        )
+        .option('--next', 'the number that follows that of the release before it; 1 for the first')
+        .addOption(
+          new Option(
+            '--records <how>',
+            'how its records are read: each line is one; from a ClamAV container; or not at all (default: cvd for .cvd, .cud ' +
+              'and .cld, otherwise lines)',
+          ).choices(['lines', 'cvd', 'none']),
+        )
+        .option('--comment <prefix>', 'lines that begin with this are no records')
+        .option('--skip-blank', 'blank lines are no records')
+        .option('--delta <file>', 'your own way here from an earlier release')
+        .option('--from <n>', 'with --delta: the number of that release', decimalArgument('--from'))
+        .option('--manifest <file>', 'write the list of the files here, and log that: needed for more than 200')
+        .option(
+          '--expires <when>',
+          'from then on it is too old: a time, or a duration from now as 36h, 30d, 2w',
+          expiryArgument('--expires', context.now),
+        )
+        .option('--previous <leaf>', `with --offline: the release before it, by ${LEAF_ARGUMENT}`),
+    ),
   )
     .addHelpText(
       'after',
@@ -96,6 +99,7 @@ async function releaseDatabase(context: Context, path: string, options: Options)
     throw new CliError('usage', '--previous goes with --offline: the log knows which release is the last');
   }
   checkNotOut(options, manifest, '--manifest');
+  const writeBundle = await prepareBundle(context, options);
   const database = await databaseFiles(path);
   checkReleasedNames(
     database.files.map((file) => file.name),
@@ -138,7 +142,8 @@ async function releaseDatabase(context: Context, path: string, options: Options)
       ...(expires !== undefined && { expires }),
     };
   };
-  await issue(context, describe, options);
+  const release = await issue(context, describe, options);
+  await writeBundle?.(release);
 }
 
 /** The release before a new one, as much as is known of it. */

@@ -82,7 +82,7 @@ const MAX_STATEMENTS = 600;
 /** Most earlier trees in a bundle. */
 export const MAX_EARLIER_TREES = 64;
 /** Largest manifest in a bundle, in bytes. */
-const MAX_MANIFEST_SIZE: number = 1 << 20;
+export const MAX_BUNDLED_MANIFEST_SIZE: number = 1 << 20;
 
 // Each claim adds a path at most: 63 hashes.
 const MAX_PROOF = 63 * (MAX_STATEMENTS + MAX_EARLIER_TREES + 1);
@@ -111,7 +111,7 @@ const codec: Codec<Versioned> = record<Versioned>({
   source: optional(subject),
   earlier: list(tuple<EarlierTree>({ size: unsigned(1), root: hash }), { max: MAX_EARLIER_TREES }),
   proof: list(hash, { max: MAX_PROOF }),
-  manifest: optional(octetsUpTo(MAX_MANIFEST_SIZE)),
+  manifest: optional(octetsUpTo(MAX_BUNDLED_MANIFEST_SIZE)),
 });
 
 /** Writes a bundle. @throws Refusal `bundle-unreadable` for what {@link parseBundle} would refuse */

@@ -1,0 +1,104 @@
+import { lstat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import { MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
+import type { Command } from 'commander';
+import type { Context } from './context.ts';
+import { CliError } from './errors.ts';
+import { readAtMost, writeNewFile } from './files.ts';
+import { type LogOption, logDirectory, openLog } from './log-option.ts';
+import { type LoadedPolicy, readPolicy } from './policy-file.ts';
+
+/** What {@link withBundleOptions} leaves among a command's options. */
+export interface BundleOptions extends LogOption {
+  readonly bundle?: string;
+  readonly policy?: string;
+  readonly offline?: boolean;
+  readonly manifest?: string;
+  readonly json?: boolean;
+}
+
+/** Adds `--bundle` to a command that logs a release. */
+export function withBundleOptions(command: Command): Command {
+  return command
+    .option('--bundle <file>', 'write the bundle of the release, for agents, as soon as the policy of --policy is met')
+    .option('--policy <file>', "with --bundle: the policy that names the log's witnesses; quorum none asks for none");
+}
+
+/**
+ * Refuses what would keep a bundle from being written, before anything is logged; and gives what writes it.
+ *
+ * @returns undefined without `--bundle`
+ * @throws CliError `usage`, `file-exists`; CoreError `policy-log` and what else says that the policy is not of this log; what
+ * `readPolicy` and `openLog` throw
+ */
+export async function prepareBundle(
+  context: Context,
+  options: BundleOptions,
+): Promise<((release: Uint8Array) => Promise<void>) | undefined> {
+  const { bundle, policy, offline } = options;
+  if (bundle === undefined) {
+    if (policy !== undefined) throw new CliError('usage', '--policy goes with --bundle');
+    return undefined;
+  }
+  if (offline) throw new CliError('usage', '--offline does not log, and there is no bundle of what is not logged');
+  if (policy === undefined) {
+    throw new CliError('usage', "name the policy of the log's witnesses with --policy; its quorum can be none");
+  }
+  if (options.manifest !== undefined && resolve(options.manifest) === resolve(bundle)) {
+    throw new CliError('usage', `--bundle and --manifest are both ${bundle}`);
+  }
+  if ((await lstat(bundle).catch(() => undefined)) !== undefined) {
+    throw new CliError('file-exists', `${bundle} is there already`);
+  }
+  const loaded = await readPolicy(policy);
+  {
+    await using log = await openLog(await logDirectory(context, options));
+    // Whether its witnesses have seen anything yet does not matter now.
+    verifyCheckpoint(log.checkpoint().note, { ...loaded.policy, quorum: NO_QUORUM }, loaded);
+  }
+  return (release) => writeBundle(context, release, bundle, loaded, options);
+}
+
+/** @throws CliError `bundle-pending` until the policy is met, `file-` codes; what `makeBundle` throws */
+async function writeBundle(
+  context: Context,
+  release: Uint8Array,
+  path: string,
+  loaded: LoadedPolicy,
+  options: BundleOptions,
+): Promise<void> {
+  await using log = await openLog(await logDirectory(context, options));
+  const leaf = (await log.indexOf(leafHash(release)))!;
+  const checkpoint = log.checkpoint();
+  checkMet(checkpoint, leaf, path, loaded);
+  const { manifest: listed } = options;
+  const manifest = listed === undefined ? undefined : await readAtMost(listed, MAX_BUNDLED_MANIFEST_SIZE);
+  const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
+  await writeNewFile(path, bytes);
+  if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${checkpoint.size}`);
+}
+
+function checkMet(
+  { note }: { readonly note: Uint8Array },
+  leaf: number,
+  path: string,
+  { policy, ...options }: LoadedPolicy,
+): void {
+  try {
+    verifyCheckpoint(note, policy, options);
+  } catch (error) {
+    if (!(error instanceof CoreError) || error.code !== 'policy-quorum') throw error;
+    throw pending(leaf, path, policy, error);
+  }
+}
+
+function pending(leaf: number, path: string, policy: Policy, cause: unknown): CliError {
+  return new CliError(
+    'bundle-pending',
+    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: have them cosign what ` +
+      'vitrine prove consistency <size that they know> prints, add their answers with vitrine checkpoint --cosignatures, and ' +
+      `write it with vitrine bundle ${leaf} --out ${path}`,
+    { cause },
+  );
+}

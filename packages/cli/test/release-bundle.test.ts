@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs';
+import { formatVkey } from '@vitrine/core';
+import { expect, test } from 'vitest';
+import { cosignNewest } from './support/index-workspace.ts';
+import { done, VENDOR, writePolicy } from './support/releases.ts';
+import { OTHER_KEY, sizeOf, workspaceWithStatements } from './support/statement-workspace.ts';
+import { LOG_KEY, type Transcript, WITNESS_KEY, type Workspace } from './support/workspace.ts';
+
+const WHAT = ['--product', 'tool', '--version', '1', '--channel', 'stable', ...VENDOR];
+
+const release = (w: Workspace, ...args: readonly string[]): Promise<Transcript> =>
+  w.run(['release', 'build', 'tool.tgz', ...WHAT, ...args]);
+
+async function workspaceToRelease(): Promise<Workspace> {
+  const w = await workspaceWithStatements();
+  writePolicy(w);
+  w.write('tool.tgz', 'tool');
+  w.write('witnessed', `log ${formatVkey(LOG_KEY.vkey)}\nwitness w4 ${formatVkey(WITNESS_KEY.vkey)}\nquorum w4\n`);
+  return w;
+}
+
+test('release build --bundle logs the release and writes its bundle, where the log has no witnesses', async () => {
+  const w = await workspaceToRelease();
+  const { status, stdout, stderr } = await release(w, '--bundle', 'tool.tgz.vitrine', '--policy', 'policy');
+  expect({ status, stderr }).toMatchObject({
+    status: 0,
+    stderr: expect.stringMatching(/^vitrine: wrote tool\.tgz\.vitrine, the bundle of leaf 2, tree size 4$/m),
+  });
+  expect(stdout).toMatch(/^2 {2}/);
+  await done(w, ['bundle', '2', '--newest', '--log', 'log', '--out', 'again']);
+  expect(w.read('tool.tgz.vitrine').equals(w.read('again'))).toBe(true);
+});
+
+test('release database --bundle has its manifest', async () => {
+  const w = await workspaceToRelease();
+  const args = ['release', 'database', 'tool.tgz', '--name', 'daily', '--next', '--records', 'none', ...VENDOR];
+  const bundling = ['--manifest', 'list', '--bundle', 'daily.vitrine', '--policy', 'policy'];
+  const { status, stderr } = await w.run([...args, ...bundling]);
+  expect(status, stderr).toBe(0);
+  await done(w, ['bundle', '2', '--manifest', 'list', '--newest', '--log', 'log', '--out', 'again']);
+  expect(w.read('daily.vitrine').equals(w.read('again'))).toBe(true);
+});
+
+test('release build --bundle says what is to be done where witnesses have to cosign first, and that does it', async () => {
+  const w = await workspaceToRelease();
+  const { status, stdout, stderr } = await release(w, '--bundle', 'tool.tgz.vitrine', '--policy', 'witnessed');
+  expect({ status, stdout }).toEqual({ status: 3, stdout: expect.stringMatching(/^2 {2}/) });
+  expect(stderr).toContain('vitrine: bundle-pending: the release is logged at leaf 2, and its bundle waits for w4: ');
+  expect(stderr).toContain('vitrine bundle 2 --out tool.tgz.vitrine');
+  expect(existsSync(w.path('tool.tgz.vitrine'))).toBe(false);
+  await cosignNewest(w);
+  await done(w, ['bundle', '2', '--out', 'tool.tgz.vitrine', '--log', 'log']);
+});
+
+test.each([
+  ['a bundle without a policy', ['--bundle', 'b'], 'usage: name the policy of the log'],
+  ['a policy without a bundle', ['--policy', 'policy'], 'usage: --policy goes with --bundle'],
+  ['a bundle that is there', ['--bundle', 'tool.tgz', '--policy', 'policy'], 'file-exists: tool.tgz is there already'],
+  [
+    'a bundle of what is not logged',
+    ['--bundle', 'b', '--policy', 'policy', '--offline', '--out', 'o'],
+    'usage: --offline',
+  ],
+  [
+    'one file for two',
+    ['--bundle', 'm', '--policy', 'policy', '--manifest', './m'],
+    'usage: --bundle and --manifest are both m',
+  ],
+  ['the policy of another log', ['--bundle', 'b', '--policy', 'elsewhere'], 'policy-log: '],
+  ['a policy that is not there', ['--bundle', 'b', '--policy', 'nowhere'], 'file-missing: nowhere'],
+])('release build refuses %s before anything is logged', async (_, args, message) => {
+  const w = await workspaceToRelease();
+  w.write('elsewhere', `log ${formatVkey(OTHER_KEY.vkey)}\nquorum none\n`);
+  const size = sizeOf(w);
+  const { status, stdout, stderr } = await release(w, ...args);
+  expect(stderr).toContain(`vitrine: ${message}`);
+  expect({ failed: status !== 0, stdout }).toEqual({ failed: true, stdout: '' });
+  expect(sizeOf(w)).toBe(size);
+});

@@ -1,30 +1,11 @@
-import { displayOctets, formatBase64, quorumSize } from '@vitrine/core';
-import type { Finding, Trust } from '@vitrine/verifier';
-import { hex } from './hex.ts';
+import { displayOctets, quorumSize } from '@vitrine/core';
+import { type Finding, findingJson, type Trust } from '@vitrine/verifier';
 import { aligned, printable } from './text.ts';
 import { formatTime } from './time.ts';
 
 /** What was established of a release, as `--json` shows it. */
-export function findingJson(file: string, finding: Finding): object {
-  const { release, artifact, source, log, witnesses, time, reviews, latest, count, index, consistency, trust } =
-    finding;
-  return {
-    verified: 'release',
-    file,
-    release: { ...release, signer: displayOctets(release.signer), leafHash: formatBase64(release.leafHash) },
-    artifact: { ...artifact, sha256: hex(artifact.sha256) },
-    ...(source !== undefined && { source: { leaf: source.leaf, leafHash: formatBase64(source.leafHash) } }),
-    log: { ...log, root: formatBase64(log.root) },
-    witnesses: witnesses.map(({ name, time: seen }) => ({ name: displayOctets(name), time: seen })),
-    ...(time !== undefined && { time }),
-    reviews: reviews.map((review) => ({ ...review, reviewer: displayOctets(review.reviewer) })),
-    latest,
-    count,
-    index: { root: formatBase64(index.root), checkedBy: index.checkedBy.map(displayOctets) },
-    consistency,
-    trust: { sha256: hex(trust.digest), line: trust.line },
-    unwitnessed: witnesses.length === 0,
-  };
+export function verifiedReleaseJson(file: string, finding: Finding): object {
+  return { verified: 'release', file, ...findingJson(finding) };
 }
 
 /** The same for people. */

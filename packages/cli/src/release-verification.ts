@@ -12,7 +12,7 @@ import {
 import type { Context } from './context.ts';
 import { CliError, describeFailure, naming } from './errors.ts';
 import { readCompanion } from './files.ts';
-import { findingJson, findingText } from './finding-view.ts';
+import { findingText, verifiedReleaseJson } from './finding-view.ts';
 import { hashFiles } from './hashed-file.ts';
 import { StateFile } from './state-file.ts';
 import { type LoadedTrust, readTrust } from './trust-file.ts';
@@ -83,7 +83,7 @@ export async function verifyReleases(
           });
         });
       const { finding } = await remembered(context, stateFile, { bundle: bundles[i]!, decide });
-      if (options.json) await context.output.json(findingJson(file, finding));
+      if (options.json) await context.output.json(verifiedReleaseJson(file, finding));
       else await context.output.text(findingText(file, finding, loaded.trust, now));
     } catch (error) {
       failures.push(error);

@@ -5,8 +5,8 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 const SCHEMAS = join(import.meta.dirname, '..', '..', '..', '..', 'docs', 'json');
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, allErrors: true });
-// Other schemas refer to it, so it comes first.
-const validators = new Map([['statement', ajv.compile(readSchema('statement'))]]);
+// Other schemas refer to these, so they come first.
+const validators = new Map(['statement', 'finding'].map((name) => [name, ajv.compile(readSchema(name))]));
 
 function readSchema(name: string): object {
   return JSON.parse(readFileSync(join(SCHEMAS, `${name}.schema.json`), 'utf8'));

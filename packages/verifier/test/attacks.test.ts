@@ -6,7 +6,9 @@ import { build as bundleCode } from 'vite';
 import { afterAll, describe, expect, test } from 'vitest';
 import type * as Verifier from '../src/index.ts';
 import * as honest from '../src/index.ts';
-import { ATTACKS, type Attempt, type Mutation } from './attacks.ts';
+import type { Mutation } from './attack.ts';
+import { ATTACKS } from './attacks.ts';
+import type { Attempt } from './attempt.ts';
 import { NOW, utf8 } from './world.ts';
 
 type Code = Pick<typeof Verifier, 'parseTrust' | 'verifyRelease'>;

@@ -8,11 +8,29 @@ import {
   privateKeyFromSeed,
 } from '@vitrine/core';
 import { statementMapping } from '@vitrine/signer';
-import { type Bundle, formatBundle, parseBundle } from '../src/bundle/bundle.ts';
-import { type ReleaseRequest, type VerifyOptions, verifyRelease } from '../src/decision/verify.ts';
-import { Refusal, type RefusalCode } from '../src/refusal.ts';
-import type { AgentState } from '../src/state/state.ts';
+import { formatBundle, parseBundle } from '../src/bundle/bundle.ts';
+import { verifyRelease } from '../src/decision/verify.ts';
 import { parseTrust } from '../src/trust/parse-trust.ts';
+import { type Attack, core, verifier } from './attack.ts';
+import {
+  changed,
+  DAILY,
+  daily,
+  FRESH,
+  installed,
+  LATEST,
+  REPRODUCED,
+  REVIEWED,
+  SOURCE_REVIEWED,
+  stateAfterRefusal,
+  TOOL,
+  tool,
+  trustText,
+  withDaily,
+  withStatements,
+  withTool,
+} from './attempt.ts';
+import { CORNER_ATTACKS } from './corner-attacks.ts';
 import { transparent } from './receipts.ts';
 import {
   artifact,
@@ -31,91 +49,6 @@ import {
   WITNESSES,
   World,
 } from './world.ts';
-
-/** All that a decision gets. The trust file is text, so that its parser is part of what is attacked. */
-export interface Attempt {
-  readonly request: ReleaseRequest;
-  readonly bundle: Uint8Array;
-  readonly trust: string;
-  readonly now?: number;
-  readonly state?: AgentState;
-  readonly options?: VerifyOptions;
-}
-
-/** A change of the code that removes a check: text in a file below packages/, and what stands there instead. */
-export interface Mutation {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
-
-/** What somebody tries, what refuses it, and without which check it would succeed. */
-export interface Attack {
-  readonly name: string;
-  readonly code: RefusalCode;
-  readonly attempt: () => Promise<Attempt>;
-  readonly check: readonly Mutation[];
-}
-
-/** A trust file's text with these release lines. */
-const trustText = (...lines: readonly string[]): string => `${[...TRUST_HEAD, ...lines].join('\n')}\n`;
-
-const TOOL = trustText('release tool/* signed-by acme any-age');
-const DAILY = trustText('release daily signed-by acme any-age');
-const FRESH = trustText('release daily signed-by acme max-age 1h');
-const LATEST = trustText('release daily signed-by acme max-age 1h latest');
-const REVIEWED = trustText('release tool/* signed-by acme any-age reviewed-by r1');
-const REPRODUCED = trustText('release tool/* signed-by acme any-age reproduced-by r1');
-const SOURCE_REVIEWED = trustText('release tool/* signed-by acme any-age source-reviewed-by r1');
-
-const tool = (content: string): ReleaseRequest => ({ stream: 'tool/stable', ...download(content) });
-const daily = (content: string): ReleaseRequest => ({ stream: 'daily', ...download(content) });
-
-const verifier = (file: string, find: string, replace: string): Mutation => ({
-  file: `verifier/src/${file}`,
-  find,
-  replace,
-});
-const core = (file: string, find: string, replace: string): Mutation => ({ file: `core/src/${file}`, find, replace });
-
-/** A bundle with something else in it. */
-const changed = (bytes: Uint8Array, change: (bundle: Bundle) => Partial<Bundle>): Uint8Array => {
-  const bundle = parseBundle(bytes);
-  return formatBundle({ ...bundle, ...change(bundle) });
-};
-
-/** A world with one database release, and what follows it. */
-async function withDaily(content = 'one'): Promise<{ world: World; leaf: number; leafHash: Uint8Array }> {
-  const world = await World.create();
-  return { world, ...(await world.say(database(1, content))) };
-}
-
-async function withTool(): Promise<{
-  world: World;
-  src: { leafHash: Uint8Array; leaf: number };
-  leaf: number;
-  leafHash: Uint8Array;
-}> {
-  const world = await World.create();
-  const src = await world.say(source());
-  return { world, src, ...(await world.say(build({ 'tool.tgz': 'tool' }, { of: src.leafHash }))) };
-}
-
-/** The state of an agent that has installed a release. */
-async function installed(world: World, leaf: number, content: string, trust = DAILY): Promise<AgentState> {
-  return verifyRelease(daily(content), await world.bundle(leaf), parseTrust(utf8(trust)), NOW).state;
-}
-
-/** The state that a refusal leaves. */
-function refusedState(request: ReleaseRequest, bundle: Uint8Array, trust: string): AgentState {
-  try {
-    verifyRelease(request, bundle, parseTrust(utf8(trust)), NOW);
-  } catch (error) {
-    if (error instanceof Refusal && error.state !== undefined) return error.state;
-    throw error;
-  }
-  throw new Error('it was accepted');
-}
 
 const SAME_KEY_TWICE = TRUST_HEAD.map((line) =>
   line.startsWith('witness w2') ? `witness w2 ${formatVkey(WITNESSES[0].vkey)}` : line,
@@ -527,18 +460,9 @@ export const ATTACKS: readonly Attack[] = [
       await world.review(leafHash, 'reproduced');
       const rejection = await world.review(leafHash, 'rejected', REVIEWERS[1]);
       const trust = trustText('reviewer-group any any r1 r2', 'release tool/* signed-by acme any-age reviewed-by any');
-      const honest = parseBundle(await world.bundle(leaf));
-      const left = honest.statements.filter(({ index }) => index !== rejection.leaf);
-      const { size, note } = await world.checkpoint();
-      const { proof } = await world.log.proveMulti(
-        { indices: [...left.map(({ index }) => index), size - 1], oldSizes: [] },
-        size,
-      );
-      return {
-        request: tool('tool'),
-        bundle: formatBundle({ ...honest, checkpoint: note, statements: left, proof }),
-        trust,
-      };
+      const honest = await world.bundle(leaf);
+      const leaves = parseBundle(honest).statements.flatMap(({ index }) => (index === rejection.leaf ? [] : [index]));
+      return { request: tool('tool'), bundle: await withStatements(world, honest, leaves), trust };
     },
     check: [
       verifier(
@@ -698,14 +622,10 @@ export const ATTACKS: readonly Attack[] = [
     attempt: async () => {
       const { world, src, leaf } = await withTool();
       await world.withdraw(src.leafHash);
-      const honest = parseBundle(await world.bundle(leaf));
-      const statements = honest.statements.filter(({ index }) => index === leaf);
-      const { size, note } = await world.checkpoint();
-      const { proof } = await world.log.proveMulti({ indices: [leaf, size - 1], oldSizes: [] }, size);
-      const { source: _, ...rest } = honest;
+      const { source: _, ...rest } = parseBundle(await world.bundle(leaf));
       return {
         request: tool('tool'),
-        bundle: formatBundle({ ...rest, checkpoint: note, statements, proof }),
+        bundle: await withStatements(world, formatBundle(rest), [leaf]),
         trust: TOOL,
       };
     },
@@ -826,7 +746,6 @@ export const ATTACKS: readonly Attack[] = [
       const world = await World.create();
       const old = await world.say(build({ 'tool.tgz': 'old' }));
       const renewed = await world.say(build({ 'tool.tgz': 'new' }), OTHER_VENDOR);
-      const { parseTrust } = await import('../src/trust/parse-trust.ts');
       const trust = parseTrust(utf8(trustText('release tool/* signed-by other any-age')));
       const { state } = verifyRelease(tool('new'), await world.bundle(renewed.leaf), trust, NOW);
       return { request: tool('old'), bundle: await world.bundle(old.leaf), trust: TOOL, state };
@@ -852,8 +771,9 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf, leafHash } = await withDaily();
       const before = await world.bundle(leaf);
       await world.withdraw(leafHash);
-      const state = refusedState(daily('one'), await world.bundle(leaf), DAILY);
-      return { request: daily('one'), bundle: before, trust: DAILY, state };
+      const attempt = { request: daily('one'), trust: DAILY };
+      const state = stateAfterRefusal({ ...attempt, bundle: await world.bundle(leaf) });
+      return { ...attempt, bundle: before, state };
     },
     check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
   },
@@ -864,8 +784,9 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf } = await withDaily();
       const before = await world.bundle(leaf);
       await world.say(database(2, 'two'));
-      const state = refusedState(daily('one'), await world.bundle(leaf), LATEST);
-      return { request: daily('one'), bundle: before, trust: LATEST, state };
+      const attempt = { request: daily('one'), trust: LATEST };
+      const state = stateAfterRefusal({ ...attempt, bundle: await world.bundle(leaf) });
+      return { ...attempt, bundle: before, state };
     },
     check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
   },
@@ -974,4 +895,5 @@ export const ATTACKS: readonly Attack[] = [
     }),
     check: [],
   },
+  ...CORNER_ATTACKS,
 ];

@@ -23,9 +23,11 @@ export const ORIGIN = 'log.example/releases';
 /** When everything happens. */
 export const NOW = 1_800_000_000;
 
-const SCHEMES = { schemes: [mlDsa44] };
+/** For keys of type 0x06. It is the deterministic variant of ML-DSA, so that bundles do not change. */
+export const SCHEMES = [mlDsa44];
+
 const key = (name: string, type: number, seed: number): PrivateKey =>
-  privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed), SCHEMES);
+  privateKeyFromSeed(name, type, new Uint8Array(32).fill(seed), { schemes: SCHEMES });
 
 export const LOG_KEY = key(ORIGIN, 0x01, 1);
 export const VENDOR = key('acme.example/releases', 0x01, 2);
@@ -41,10 +43,11 @@ export const WITNESSES = [
   key('toronto.example/w1', 0x04, 9),
   key('osaka.example/w1', 0x04, 10),
 ] as const;
-/** One that signs with ML-DSA-44. It is not in {@link TRUST_HEAD}. */
-export const ML_DSA_WITNESS = key('lima.example/w1', 0x06, 12);
 /** A mirror that derives the index again before it cosigns. */
-const INDEX_CHECKER = key('zurich.example/mirror', 0x04, 11);
+export const INDEX_CHECKER = key('zurich.example/mirror', 0x04, 11);
+export const OTHER_CHECKER = key('toronto.example/mirror', 0x04, 12);
+export const ML_DSA_WITNESS = key('nairobi.example/w1', 0x06, 13);
+export const ML_DSA_LOG_KEY = key(ORIGIN, 0x06, 14);
 
 export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -54,6 +57,8 @@ export const artifact = (name: string, content: string): { name: string; size: n
   size: content.length,
   sha256: sha256(utf8(content)),
 });
+
+const artifactDigest = (name: string): { name: string; sha256: Uint8Array } => ({ name, sha256: sha256(utf8(name)) });
 
 /** A download as a request has it. */
 export const download = (content: string): { digest: Uint8Array; size: number } => ({
@@ -71,12 +76,18 @@ export const source = (product = 'tool', version = '1'): Payload => ({
 
 export const build = (
   contents: Record<string, string>,
-  { product = 'tool', channel = 'stable', of }: { product?: string; channel?: string; of?: Uint8Array } = {},
+  {
+    product = 'tool',
+    channel = 'stable',
+    platform,
+    of,
+  }: { product?: string; channel?: string; platform?: string; of?: Uint8Array } = {},
 ): Payload => ({
   type: 'build',
   product,
   version: '1',
   channel,
+  ...(platform !== undefined && { platform }),
   artifacts: Object.keys(contents)
     .sort()
     .map((name) => artifact(name, contents[name]!)),
@@ -136,10 +147,11 @@ export class World {
 
   review(
     subject: Uint8Array,
-    verdict: 'reviewed' | 'reproduced' | 'rejected',
+    verdict: 'reviewed' | 'reproduced' | 'equivalent' | 'rejected',
     by: PrivateKey = REVIEWERS[0],
   ): ReturnType<World['say']> {
-    return this.say({ type: 'review', subject, verdict }, by);
+    if (verdict !== 'equivalent') return this.say({ type: 'review', subject, verdict }, by);
+    return this.say({ type: 'review', subject, verdict, normalizer: artifactDigest('normalize') }, by);
   }
 
   withdraw(subject: Uint8Array, by: PrivateKey = VENDOR): ReturnType<World['say']> {
@@ -153,7 +165,9 @@ export class World {
     const { size, note } = this.log.checkpoint();
     const parsed = parseSignedNote(note);
     const cosignatures = await Promise.all(
-      times.map(([witness, time]) => cosign({ text: parsed.text, cosigner: cosignerOf(witness, SCHEMES), time })),
+      times.map(([witness, time]) =>
+        cosign({ text: parsed.text, cosigner: cosignerOf(witness, { schemes: SCHEMES }), time }),
+      ),
     );
     return { size, note: formatSignedNote(addSignatures(parsed, cosignatures)) };
   }
@@ -163,14 +177,16 @@ export class World {
     leaf: number,
     options: {
       readonly times?: readonly (readonly [PrivateKey, number])[];
+      /** In place of the checkpoint that is cosigned at those times. */
+      readonly note?: Uint8Array;
       readonly earlier?: readonly number[];
       readonly manifest?: Uint8Array;
     } = {},
   ): Promise<Uint8Array> {
     const checkpoint = await this.checkpoint(options.times);
-    const { earlier, manifest } = options;
+    const { earlier, manifest, note = checkpoint.note } = options;
     return makeBundle(this.log, leaf, {
-      checkpoint,
+      checkpoint: { size: checkpoint.size, note },
       ...(earlier !== undefined && { earlier }),
       ...(manifest !== undefined && { manifest }),
     });

@@ -1,7 +1,7 @@
 import { formatVkey, type PrivateKey } from '@vitrine/core';
 import type { SeededRandom } from '@vitrine/testkit';
 import { formatState } from '../../src/state/state-codec.ts';
-import type { Attempt } from '../attacks.ts';
+import type { Attempt } from '../attempt.ts';
 import {
   build,
   database,
@@ -62,7 +62,9 @@ export async function mlDsaAttempts(): Promise<readonly PlainAttempt[]> {
   const { leaf } = await world.say(database(1, 'one'));
   const trust = [
     ...TRUST_HEAD.map((line) =>
-      line.startsWith('group ') ? `witness lima ${formatVkey(ML_DSA_WITNESS.vkey)}\ngroup witnesses all w1 lima` : line,
+      line.startsWith('group ')
+        ? `witness nairobi ${formatVkey(ML_DSA_WITNESS.vkey)}\ngroup witnesses all w1 nairobi`
+        : line,
     ),
     'release daily signed-by acme max-age 1h',
     '',

@@ -9,8 +9,6 @@ import {
 } from '@vitrine/core';
 import { statementMapping } from '@vitrine/signer';
 import { formatBundle, parseBundle } from '../src/bundle/bundle.ts';
-import { verifyRelease } from '../src/decision/verify.ts';
-import { parseTrust } from '../src/trust/parse-trust.ts';
 import { type Attack, core, verifier } from './attack.ts';
 import {
   changed,
@@ -22,6 +20,7 @@ import {
   REPRODUCED,
   REVIEWED,
   SOURCE_REVIEWED,
+  stateAfter,
   stateAfterRefusal,
   TOOL,
   tool,
@@ -746,8 +745,8 @@ export const ATTACKS: readonly Attack[] = [
       const world = await World.create();
       const old = await world.say(build({ 'tool.tgz': 'old' }));
       const renewed = await world.say(build({ 'tool.tgz': 'new' }), OTHER_VENDOR);
-      const trust = parseTrust(utf8(trustText('release tool/* signed-by other any-age')));
-      const { state } = verifyRelease(tool('new'), await world.bundle(renewed.leaf), trust, NOW);
+      const trust = trustText('release tool/* signed-by other any-age');
+      const state = stateAfter({ request: tool('new'), bundle: await world.bundle(renewed.leaf), trust });
       return { request: tool('old'), bundle: await world.bundle(old.leaf), trust: TOOL, state };
     },
     check: [verifier('state/consult.ts', 'if (release.leaf < installed.leaf)', 'if (false)')],

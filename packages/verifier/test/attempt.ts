@@ -52,9 +52,14 @@ export async function withTool(): Promise<{
   return { world, src, ...(await world.say(build({ 'tool.tgz': 'tool' }, { of: src.leafHash }))) };
 }
 
+/** The state after what is accepted. */
+export function stateAfter({ request, bundle, trust, now = NOW, state }: Attempt): AgentState {
+  return verifyRelease(request, bundle, parseTrust(utf8(trust)), now, state).state;
+}
+
 /** The state of an agent that has installed a release. */
 export async function installed(world: World, leaf: number, content: string, trust = DAILY): Promise<AgentState> {
-  return verifyRelease(daily(content), await world.bundle(leaf), parseTrust(utf8(trust)), NOW).state;
+  return stateAfter({ request: daily(content), bundle: await world.bundle(leaf), trust });
 }
 
 /** The state that a refusal leaves. */

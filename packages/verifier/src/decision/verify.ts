@@ -319,7 +319,7 @@ function standing({ bundle, trust, origin, rule, release }: Standing): {
   return { reviews, source };
 }
 
-/** The source that a build names. @throws Refusal `source-missing`, `source-other` */
+/** The source that a build names. @throws Refusal `source-unknown`, `source-other`, and as openBundled */
 function openSource(
   bundle: HashedBundle,
   trust: Trust,

@@ -32,6 +32,10 @@ export type CliErrorCode =
   | 'normalizer-failed'
   | 'state-locked'
   | 'witness-conflict'
+  | 'conformance-failed'
+  | 'corpus-malformed'
+  | 'corpus-newer'
+  | 'verifier-failed'
   | 'not-confirmed'
   | 'interrupted'
   | 'unexpected';
@@ -154,6 +158,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   fork: REFUSED,
   rollback: REFUSED,
   stale: REFUSED,
+  'conformance-failed': REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
@@ -187,6 +192,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'records-malformed': WRONG_USE,
   'agent-key': WRONG_USE,
   'witness-conflict': WRONG_USE,
+  'corpus-malformed': WRONG_USE,
   'not-confirmed': WRONG_USE,
 
   'file-missing': COULD_NOT,
@@ -213,6 +219,8 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'state-newer': COULD_NOT,
   'bundle-pending': COULD_NOT,
   'state-locked': COULD_NOT,
+  'corpus-newer': COULD_NOT,
+  'verifier-failed': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,

@@ -5,6 +5,7 @@ import { registerAdmit } from './commands/admit.ts';
 import { registerBundle } from './commands/bundle.ts';
 import { registerCheckpoint } from './commands/checkpoint.ts';
 import { registerComplete } from './commands/complete.ts';
+import { registerConformance } from './commands/conformance.ts';
 import { registerDisclose } from './commands/disclose.ts';
 import { registerExport } from './commands/export.ts';
 import { registerFsck } from './commands/fsck.ts';
@@ -94,6 +95,7 @@ export function buildProgram(context: Context, { completion = true }: { completi
   program.commandsGroup('For agents:');
   registerBundle(program, context);
   registerTrust(program, context);
+  registerConformance(program, context);
   program.commandsGroup('Proofs:');
   registerProve(program, context);
   registerDisclose(program, context);

@@ -44,12 +44,13 @@ export function expiryArgument(name: string, now: () => number): (text: string) 
   };
 }
 
-/** Reads a duration on a command line, for commander. */
-export function durationArgument(text: string): number {
-  const seconds = parseDuration(text);
-  if (seconds === undefined)
-    throw new CliError('usage', `--max-age must be a duration as 90s, 15m, 6h or 7d, not ${text}`);
-  return seconds;
+/** Reads a duration on a command line, for commander, in seconds. @param name of the option, for errors */
+export function durationArgument(name: string): (text: string) => number {
+  return (text) => {
+    const seconds = parseDuration(text);
+    if (seconds !== undefined) return seconds;
+    throw new CliError('usage', `${name} must be a duration as 90s, 15m, 6h or 7d, not ${text}`);
+  };
 }
 
 /** A date is its first second in UTC. */

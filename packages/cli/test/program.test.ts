@@ -50,6 +50,7 @@ test('there are these commands', () => {
     'trust check',
     'trust show',
     'trust policy',
+    'conformance',
     'prove',
     'prove inclusion',
     'prove consistency',

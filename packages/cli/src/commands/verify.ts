@@ -67,7 +67,7 @@ export function registerVerify(program: Command, context: Context): void {
     .option(
       '--max-age <duration>',
       'as 90s, 15m, 6h or 7d: refuse what the trust file would still take',
-      durationArgument,
+      durationArgument('--max-age'),
     )
     .option('--installed', 'the files are installed already: are they still good, and the newest?')
     .option('--now <time>', 'decide as at this time', timeArgument('--now'))

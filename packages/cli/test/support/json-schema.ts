@@ -6,7 +6,9 @@ const SCHEMAS = join(import.meta.dirname, '..', '..', '..', '..', 'docs', 'json'
 
 const ajv = new Ajv2020({ strict: true, strictRequired: false, allErrors: true });
 // Other schemas refer to these, so they come first.
-const validators = new Map(['statement', 'finding'].map((name) => [name, ajv.compile(readSchema(name))]));
+const validators = new Map(
+  ['statement', 'finding', 'conformance-answer'].map((name) => [name, ajv.compile(readSchema(name))]),
+);
 
 function readSchema(name: string): object {
   return JSON.parse(readFileSync(join(SCHEMAS, `${name}.schema.json`), 'utf8'));

@@ -179,6 +179,35 @@ export const STATE_CASES: readonly ConformanceCase[] = [
     { consistency: 'unproven' },
   ),
   accepted(
+    'the same tree again, shown to have grown from one that was kept',
+    () =>
+      second(async ({ state, world, leaf, size }) => {
+        const bundle = await world.bundle(leaf, { earlier: [size] });
+        const then = stateAfter({ request: daily('two'), bundle, trust: DAILY, state });
+        return { bundle, state: { ...then, logs: [{ ...log(then), unsettled: [seenAt(1), log(state).largest] }] } };
+      }),
+    { consistency: 'proven' },
+  ),
+  accepted(
+    'a smaller tree that is shown to have grown from one that was kept',
+    () =>
+      second(async ({ state, world, leaf, size }) => ({
+        bundle: await world.bundle(leaf, { earlier: [size] }),
+        state: { ...state, logs: [{ ...log(state), largest: seenAt(100), unsettled: [log(state).largest] }] },
+      })),
+    { consistency: 'unproven' },
+  ),
+  accepted(
+    'a smaller tree that was kept, with another note',
+    () =>
+      second(async ({ state, world, leaf }) => {
+        const then = stateAfter({ request: daily('two'), bundle: await world.bundle(leaf), trust: DAILY, state });
+        const kept = { ...log(then).largest, checkpoint: utf8('?') };
+        return { state: { ...state, logs: [{ ...log(state), largest: seenAt(100), unsettled: [kept, seenAt(50)] }] } };
+      }),
+    { consistency: 'unproven' },
+  ),
+  accepted(
     'more trees without a proof than are kept',
     () =>
       second(async ({ state }) => ({

@@ -8,7 +8,7 @@ import { cut, decodeUtf8, preview } from './text.ts';
 export type Reply = { readonly answer: Answer } | { readonly problem: string };
 
 /** Most that a program may print as its answer, in bytes. */
-export const MAX_ANSWER_SIZE: number = 1 << 20;
+const MAX_ANSWER_SIZE = 1 << 20;
 
 // Enough to tell what went wrong.
 const KEPT_STDERR = 4096;

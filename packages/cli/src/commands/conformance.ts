@@ -15,9 +15,11 @@ interface Options {
   readonly only?: readonly string[];
   readonly jobs?: number;
   /** In seconds. */
-  readonly timeout: number;
+  readonly timeout?: number;
   readonly json?: boolean;
 }
+
+const DEFAULT_TIMEOUT = 10;
 
 /** `vitrine conformance` */
 export function registerConformance(program: Command, context: Context): void {
@@ -34,7 +36,11 @@ export function registerConformance(program: Command, context: Context): void {
     .option('--corpus <dir>', "the corpus (default: this version's own)")
     .option('--only <id...>', 'these cases only')
     .option('--jobs <number>', 'how many to run at once (default: one for each processor)', decimalArgument('--jobs'))
-    .option('--timeout <duration>', 'how long a case may take, as 5s or 1m', durationArgument('--timeout'), 10)
+    .option(
+      '--timeout <duration>',
+      'how long a case may take, as 5s or 1m (default: 10s)',
+      durationArgument('--timeout'),
+    )
     .option('--json', 'print one JSON object for each case')
     .addHelpText('after', '\nExample:\n  $ vitrine conformance -- python3 verifier.py\n')
     .action((words: readonly string[], options: Options) => test(context, words, options));
@@ -49,7 +55,7 @@ interface Result {
 }
 
 async function test(context: Context, words: readonly string[], options: Options): Promise<void> {
-  const { jobs = availableParallelism(), timeout, json } = options;
+  const { jobs = availableParallelism(), timeout = DEFAULT_TIMEOUT, json } = options;
   if (jobs < 1) throw new CliError('usage', '--jobs must be at least 1');
   const cases = await readCorpus(options.corpus ?? ownCorpus(), options.only ?? []);
   const progress = startProgress(context, { label: 'testing', unit: 'cases', json });

@@ -15,9 +15,9 @@ async function readInput() {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
-function decide({ request, now, maxAge, bundle, trust, state }) {
+function decide({ request, now, maxAge, installed, bundle, trust, state }) {
   const wanted = { ...request, digest: new Uint8Array(Buffer.from(request.digest, 'hex')) };
-  const options = { schemes: [mlDsa44], ...(maxAge !== undefined && { maxAge }) };
+  const options = { schemes: [mlDsa44], maxAge, installed };
   try {
     const owner = parseTrust(bytes(trust));
     const before = state === undefined ? NO_STATE : parseState(bytes(state));

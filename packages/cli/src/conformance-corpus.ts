@@ -62,7 +62,7 @@ export async function readCorpus(directory: string, only: readonly string[]): Pr
 
 async function readCase(directory: string, id: string): Promise<Pick<ConformanceCase, 'input' | 'expected'>> {
   const path = join(directory, 'cases', `${id}.json`);
-  const { request, now, maxAge, bundle, trust, state, expected: answer } = await readJson(path);
+  const { request, now, maxAge, installed, bundle, trust, state, expected: answer } = await readJson(path);
   const expected = asAnswer(answer);
   if (expected === undefined) throw malformed(path, 'has no expected answer');
   const bytesOf = async (name: unknown, limit: number): Promise<string> => {
@@ -73,6 +73,7 @@ async function readCase(directory: string, id: string): Promise<Pick<Conformance
     request,
     now,
     ...(maxAge !== undefined && { maxAge }),
+    ...(installed !== undefined && { installed }),
     bundle: await bytesOf(bundle, MAX_BUNDLE_SIZE),
     trust: await bytesOf(trust, MAX_POLICY_SIZE),
     ...(state !== undefined && { state: await bytesOf(state, MAX_STATE_SIZE) }),

@@ -29,7 +29,8 @@ describe('the cases', () => {
     const codes = Array.from(union!.matchAll(/^ {2}\| '([a-z-]+)'$/gm), ([, code]) => code!);
     const expected = new Set<string>(CASES.map((one) => one.expected));
     expect(codes.length).toBeGreaterThan(40);
-    expect(codes.filter((code) => !expected.has(code))).toEqual([]);
+    // No decision is by a receipt.
+    expect(codes.filter((code) => !expected.has(code) && !code.startsWith('receipt-'))).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
-import { formatSign1, parseSign1 } from '../../../signer/src/cose/sign1.ts';
+import { Place } from '@vitrine/core/schema';
+import { formatSign1, parseSign1, type Sign1 } from '@vitrine/signer';
 import { changed, DAILY, daily, withDaily, withStatements } from '../attempt.ts';
 import { database, NOW, WITNESSES } from '../world.ts';
 import { type CaseInput, type ConformanceCase, refused } from './case.ts';
@@ -118,6 +119,22 @@ const UNREADABLE: readonly (readonly [string, () => Promise<CaseInput>])[] = [
   ['text that is no UTF-8', () => withOctets('6576657261', '65766572ff')],
 ];
 
+const anywhere = new Place((message) => new Error(message), 'statement');
+
+/** A bundle whose release is another COSE_Sign1 structure, with the signature of before. */
+const withSign1 = (change: (sign1: Sign1) => Partial<Sign1>): Promise<CaseInput> =>
+  withStatement((entry) => {
+    const sign1 = parseSign1(entry, anywhere);
+    return formatSign1({ ...sign1, ...change(sign1) });
+  });
+
+/** With a field of the payload changed, or added. */
+const withField =
+  (key: string, value: CborValue) =>
+  ({ payload }: Sign1): Partial<Sign1> => ({
+    payload: encodeCbor(new Map(decodeCbor(payload!, 'payload') as CborMap).set(key, value)),
+  });
+
 /** The bytes of bundles and of the statements in them. */
 export const BUNDLE_CASES: readonly ConformanceCase[] = [
   ...UNREADABLE.map(([what, input]) => refused('bundle-unreadable', `a bundle with ${what}`, input)),
@@ -126,33 +143,19 @@ export const BUNDLE_CASES: readonly ConformanceCase[] = [
     withStatement(replaced('.database.v1+cbor', '.database.v2+cbor')),
   ),
   refused('statement-unreadable', 'a statement with another algorithm', () =>
-    withStatement((entry) => {
-      const { protectedHeader, payload, signature } = parseSign1(entry);
+    withSign1(({ protectedHeader }) => {
       const header = new Map(decodeCbor(protectedHeader, 'header') as CborMap).set(1, -8);
-      return formatSign1({ protectedHeader: encodeCbor(header), payload, signature });
+      return { protectedHeader: encodeCbor(header) };
     }),
   ),
-  refused('statement-unreadable', 'a statement with a field more', () =>
-    withStatement((entry) => {
-      const { protectedHeader, payload, signature } = parseSign1(entry);
-      const fields = new Map(decodeCbor(payload, 'payload') as CborMap).set('more', 1);
-      return formatSign1({ protectedHeader, payload: encodeCbor(fields), signature });
-    }),
-  ),
+  refused('statement-unreadable', 'a statement with a field more', () => withSign1(withField('more', 1))),
   refused('statement-unreadable', 'a statement whose stream is not that of its payload', () =>
-    withStatement((entry) => {
-      const { protectedHeader, payload, signature } = parseSign1(entry);
-      const fields = new Map(decodeCbor(payload, 'payload') as CborMap).set('name', 'weekly');
-      return formatSign1({ protectedHeader, payload: encodeCbor(fields), signature });
-    }),
+    withSign1(withField('name', 'weekly')),
   ),
   refused('statement-unreadable', 'a statement with something in its unprotected header', () =>
-    // d2, an array of four, the protected header of some 100 bytes, and the empty map behind it.
-    withStatement((entry) => {
-      const { protectedHeader, payload, signature } = parseSign1(entry);
-      return new Uint8Array([0xd2, ...encodeCbor([protectedHeader, new Map([[1, 1]]), payload, signature])]);
-    }),
+    withSign1(() => ({ unprotectedHeader: new Map([[1, 1]]) })),
   ),
+  refused('statement-unreadable', 'a statement without its payload', () => withSign1(() => ({ payload: null }))),
   refused('statement-forged', 'a statement that was changed after it was signed', async () => {
     const { world } = await withDaily();
     const { entry } = await (await withDaily('other')).world.say(database(2, 'two'));

@@ -12,6 +12,7 @@ import { NOW, SCHEMES, utf8 } from '../world.ts';
 import { BUNDLE_CASES } from './bundle-cases.ts';
 import type { CaseInput, ConformanceCase } from './case.ts';
 import { CHECKPOINT_CASES } from './checkpoint-cases.ts';
+import { INSTALLED_CASES } from './installed-cases.ts';
 import { REQUEST_CASES } from './request-cases.ts';
 import { REVIEW_CASES } from './review-cases.ts';
 import { STATE_CASES } from './state-cases.ts';
@@ -26,6 +27,7 @@ const SCHEMAS = ['conformance-manifest', 'conformance-case', 'conformance-input'
 export const CASES: readonly ConformanceCase[] = [
   ...ATTACKS.map(({ name, code, attempt }) => ({ name, expected: code, input: attempt })),
   ...REQUEST_CASES,
+  ...INSTALLED_CASES,
   ...REVIEW_CASES,
   ...CHECKPOINT_CASES,
   ...TIME_CASES,
@@ -79,6 +81,7 @@ function caseFiles(input: CaseInput): { readonly file: object; readonly shared: 
     request: { stream, ...(name !== undefined && { name }), digest: hex(digest), size },
     now,
     ...(options?.maxAge !== undefined && { maxAge: options.maxAge }),
+    ...(options?.installed && { installed: true }),
     bundle: share('bundles', bundle),
     trust: share('trust', bytesOf(trust)),
     ...(state !== undefined && { state: share('states', stateBytes(state)) }),

@@ -3,8 +3,9 @@
  * module, `@vitrine/verifier/browser`, which imports nothing but ML-DSA-44, and that only when a trust file needs it.
  */
 export { MAX_BUNDLE_SIZE } from './bundle/bundle.ts';
+export type { ReleaseRequest } from './decision/artifact.ts';
 export type { Finding, FoundReview, FoundWitness } from './decision/finding.ts';
-export { type Decision, type ReleaseRequest, type VerifyOptions, verifyRelease } from './decision/verify.ts';
+export { type Decision, type VerifyOptions, verifyRelease } from './decision/verify.ts';
 export { type ForkEvidence, Refusal, type RefusalCode } from './refusal.ts';
 export {
   type AgentState,

@@ -11,10 +11,11 @@ export {
   parseBundle,
 } from './bundle/bundle.ts';
 export { type BundleLog, type BundleOptions, makeBundle } from './bundle/make-bundle.ts';
+export type { ReleaseRequest } from './decision/artifact.ts';
 export { CLOCK_TOLERANCE } from './decision/checkpoint-time.ts';
 export type { Finding, FoundReview, FoundWitness } from './decision/finding.ts';
 export { findingJson } from './decision/finding-json.ts';
-export { type Decision, type ReleaseRequest, type VerifyOptions, verifyRelease } from './decision/verify.ts';
+export { type Decision, type VerifyOptions, verifyRelease } from './decision/verify.ts';
 export type { Receipt, ReceiptProof } from './receipt/receipt.ts';
 export { type ReceiptRequest, signReceipt } from './receipt/sign-receipt.ts';
 export {

@@ -61,7 +61,7 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf } = await withDaily();
       return { request: daily('eno'), bundle: await world.bundle(leaf), trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', 'if (!equalBytes(digest, request.digest))', 'if (false)')],
+    check: [verifier('decision/artifact.ts', 'if (!equalBytes(digest, request.digest))', 'if (false)')],
   },
   {
     name: 'a download of another size',
@@ -70,7 +70,7 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf } = await withDaily();
       return { request: { ...daily('one'), size: 4 }, bundle: await world.bundle(leaf), trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', 'if (size !== request.size)', 'if (false)')],
+    check: [verifier('decision/artifact.ts', 'if (size !== request.size)', 'if (false)')],
   },
   {
     name: 'another artifact of the same build',
@@ -80,7 +80,7 @@ export const ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(build({ 'a.tgz': 'aaa', 'b.tgz': 'bbb' }));
       return { request: { ...tool('bbb'), name: 'a.tgz' }, bundle: await world.bundle(leaf), trust: TOOL };
     },
-    check: [verifier('decision/verify.ts', 'if (!equalBytes(digest, request.digest))', 'if (false)')],
+    check: [verifier('decision/artifact.ts', 'if (!equalBytes(digest, request.digest))', 'if (false)')],
   },
   {
     name: 'an artifact without a name, of a build with several',
@@ -90,7 +90,7 @@ export const ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(build({ 'a.tgz': 'aaa', 'b.tgz': 'bbb' }));
       return { request: tool('aaa'), bundle: await world.bundle(leaf), trust: TOOL };
     },
-    check: [verifier('decision/verify.ts', 'if (artifacts.length === 1) return', 'if (artifacts.length > 0) return')],
+    check: [verifier('decision/artifact.ts', 'if (artifacts.length === 1) return', 'if (artifacts.length > 0) return')],
   },
   {
     name: 'a statement that is signed and not in the log',
@@ -256,7 +256,7 @@ export const ATTACKS: readonly Attack[] = [
       const trust = `${[...TRUST_HEAD.toSpliced(1, 0, `log ${formatVkey(other.vkey)}`), `release daily in ${LOG_KEY.vkey.keyName} signed-by acme any-age`].join('\n')}\n`;
       return { request: daily('one'), bundle: await world.bundle(leaf), trust };
     },
-    check: [verifier('decision/verify.ts', 'if (rule.origin !== origin)', 'if (false)')],
+    check: [verifier('decision/rule.ts', 'if (rule.origin !== origin)', 'if (false)')],
   },
   {
     name: 'a log that the trust file does not know',
@@ -309,7 +309,7 @@ export const ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(database(1, 'one'), OTHER_VENDOR);
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', 'if (rule.signedBy !== release.issuer.name)', 'if (false)')],
+    check: [verifier('decision/rule.ts', 'if (rule.signedBy !== release.issuer.name)', 'if (false)')],
   },
   {
     name: 'a signer whom the trust file does not have',
@@ -321,11 +321,11 @@ export const ATTACKS: readonly Attack[] = [
     },
     check: [
       verifier(
-        'decision/verify.ts',
+        'decision/release.ts',
         'openBundled(bundled, trust.signers, origin);\n  const { payload }',
         'openBundled(bundled, [...trust.signers, ...trust.reviewers], origin);\n  const { payload }',
       ),
-      verifier('decision/verify.ts', 'if (rule.signedBy !== release.issuer.name)', 'if (false)'),
+      verifier('decision/rule.ts', 'if (rule.signedBy !== release.issuer.name)', 'if (false)'),
     ],
   },
   {
@@ -485,7 +485,11 @@ export const ATTACKS: readonly Attack[] = [
       return { request: tool('tool'), bundle, trust };
     },
     check: [
-      verifier('decision/verify.ts', 'againstIndex(() => verifySubject({ indexRoot, subject, record, proof }));', ''),
+      verifier(
+        'decision/index-records.ts',
+        'againstIndex(() => verifySubject({ indexRoot, subject, record, proof }));',
+        '',
+      ),
     ],
   },
   {
@@ -520,7 +524,7 @@ export const ATTACKS: readonly Attack[] = [
       await world.withdraw(leafHash);
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', "checkNotWithdrawn('release', release, record);", '')],
+    check: [verifier('decision/standing.ts', "checkNotWithdrawn('release', release, record);", '')],
   },
   {
     name: 'a release whose source was withdrawn',
@@ -532,7 +536,7 @@ export const ATTACKS: readonly Attack[] = [
     },
     check: [
       verifier(
-        'decision/verify.ts',
+        'decision/standing.ts',
         "if (source !== undefined) checkNotWithdrawn('source', source, sourceRecord);",
         '',
       ),
@@ -548,7 +552,11 @@ export const ATTACKS: readonly Attack[] = [
       return { request: daily('one'), bundle, trust: DAILY };
     },
     check: [
-      verifier('decision/verify.ts', 'againstIndex(() => verifySubject({ indexRoot, subject, record, proof }));', ''),
+      verifier(
+        'decision/index-records.ts',
+        'againstIndex(() => verifySubject({ indexRoot, subject, record, proof }));',
+        '',
+      ),
     ],
   },
   {
@@ -573,7 +581,7 @@ export const ATTACKS: readonly Attack[] = [
     },
     check: [
       verifier(
-        'decision/verify.ts',
+        'decision/index-records.ts',
         'againstIndex(() => verifyStream({ indexRoot, stream: streamNameOf(statement), record, proof }));',
         '',
       ),
@@ -601,7 +609,7 @@ export const ATTACKS: readonly Attack[] = [
         trust: trustText('release daily signed-by acme any-age indexed-by checker'),
       };
     },
-    check: [verifier('decision/verify.ts', 'if (rule.indexedBy !== undefined && checkers', 'if (false && checkers')],
+    check: [verifier('decision/rule.ts', 'if (rule.indexedBy !== undefined && checkers', 'if (false && checkers')],
   },
   {
     name: "a build that borrows another product's reviewed source",
@@ -613,7 +621,7 @@ export const ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(build({ 'tool.tgz': 'tool' }, { of: src.leafHash }));
       return { request: tool('tool'), bundle: await world.bundle(leaf), trust: SOURCE_REVIEWED };
     },
-    check: [verifier('decision/verify.ts', 'of.product === payload.product', 'true')],
+    check: [verifier('decision/standing.ts', 'of.product === payload.product', 'true')],
   },
   {
     name: 'a build whose source the bundle leaves out',
@@ -630,7 +638,7 @@ export const ATTACKS: readonly Attack[] = [
     },
     check: [
       verifier(
-        'decision/verify.ts',
+        'decision/standing.ts',
         'if (bundled === undefined || bundle.source === undefined) {',
         'if (bundled === undefined || bundle.source === undefined) { return undefined;',
       ),
@@ -643,7 +651,7 @@ export const ATTACKS: readonly Attack[] = [
       const { world, leaf } = await withDaily();
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: FRESH, now: NOW + 7200 };
     },
-    check: [verifier('decision/verify.ts', 'if (age > limit)', 'if (false)')],
+    check: [verifier('decision/age.ts', 'if (age > limit)', 'if (false)')],
   },
   {
     name: 'an old checkpoint with one new cosignature',
@@ -677,7 +685,7 @@ export const ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(database(1, 'one', NOW));
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', 'payload.expires <= now', 'false')],
+    check: [verifier('decision/age.ts', 'payload.expires <= now', 'false')],
   },
   {
     name: 'a trust file after its end',
@@ -864,7 +872,7 @@ export const ATTACKS: readonly Attack[] = [
     },
     check: [
       verifier(
-        'decision/verify.ts',
+        'decision/artifact.ts',
         'manifest.length !== expected.size || !equalBytes(sha256(manifest), expected.sha256)',
         'false',
       ),

@@ -1,5 +1,6 @@
 import { type Bundle, formatBundle, parseBundle } from '../src/bundle/bundle.ts';
-import { type ReleaseRequest, type VerifyOptions, verifyRelease } from '../src/decision/verify.ts';
+import type { ReleaseRequest } from '../src/decision/artifact.ts';
+import { type VerifyOptions, verifyRelease } from '../src/decision/verify.ts';
 import { Refusal } from '../src/refusal.ts';
 import type { AgentState } from '../src/state/state.ts';
 import { parseTrust } from '../src/trust/parse-trust.ts';

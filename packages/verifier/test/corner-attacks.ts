@@ -75,7 +75,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       await world.say(source());
       return { request: tool('tool'), bundle: await world.bundle(leaf), trust: TOOL };
     },
-    check: [verifier('decision/verify.ts', 'source.leaf < release.leaf', 'true')],
+    check: [verifier('decision/standing.ts', 'source.leaf < release.leaf', 'true')],
   },
   {
     name: "a build that borrows another vendor's source",
@@ -87,7 +87,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(build({ 'tool.tgz': 'tool' }, { of: src.leafHash }));
       return { request: tool('tool'), bundle: await world.bundle(leaf), trust: SOURCE_REVIEWED };
     },
-    check: [verifier('decision/verify.ts', 'source.statement.issuer === issuer', 'true')],
+    check: [verifier('decision/standing.ts', 'source.statement.issuer === issuer', 'true')],
   },
   {
     name: 'a build passed off as a source',
@@ -99,7 +99,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const { leaf } = await world.say(build({ 'tool.tgz': 'tool' }, { of: src.leafHash }));
       return { request: tool('tool'), bundle: await world.bundle(leaf), trust: SOURCE_REVIEWED };
     },
-    check: [verifier('decision/verify.ts', "of.type === 'source' &&", '')],
+    check: [verifier('decision/standing.ts', "of.type === 'source' &&", '')],
   },
   {
     name: 'a source for a release that names none',
@@ -109,7 +109,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const bundle = changed(await world.bundle(leaf), ({ subject }) => ({ source: subject }));
       return { request: daily('one'), bundle, trust: DAILY };
     },
-    check: [verifier('decision/verify.ts', 'if (bundle.source !== undefined)', 'if (false)')],
+    check: [verifier('decision/standing.ts', 'if (bundle.source !== undefined)', 'if (false)')],
   },
   {
     name: 'a source that a reviewer has rejected',
@@ -120,7 +120,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       await world.review(src.leafHash, 'rejected');
       return { request: tool('tool'), bundle: await world.bundle(leaf), trust: REVIEWED };
     },
-    check: [verifier('decision/verify.ts', 'if (source !== undefined) {', 'if (false) {')],
+    check: [verifier('decision/standing.ts', 'if (source !== undefined) {', 'if (false) {')],
   },
   {
     name: 'a review by a key that has ended',
@@ -169,7 +169,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const trust = trustText('release daily signed-by acme any-age', 'release * signed-by other any-age');
       return { request: daily('one'), bundle: await world.bundle(leaf), trust };
     },
-    check: [verifier('decision/verify.ts', 'releases.find(({ pattern })', 'releases.findLast(({ pattern })')],
+    check: [verifier('decision/rule.ts', 'releases.find(({ pattern })', 'releases.findLast(({ pattern })')],
   },
   {
     name: 'an index that too few of a group have checked',
@@ -185,11 +185,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       return { request: daily('one'), bundle: await world.bundle(leaf, { times }), trust };
     },
     check: [
-      verifier(
-        'decision/verify.ts',
-        'if (!quorumSatisfied({ ...policy, quorum: indexedBy }, witnesses)) return [];',
-        '',
-      ),
+      verifier('decision/rule.ts', 'if (!quorumSatisfied({ ...policy, quorum: indexedBy }, witnesses)) return [];', ''),
     ],
   },
   {
@@ -282,7 +278,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const { world, leaf } = await withDaily();
       return { request: daily('one'), bundle: await world.bundle(leaf), trust: FRESH, options: { maxAge: 59 } };
     },
-    check: [verifier('decision/verify.ts', '[rule.maxAge, options.maxAge]', '[rule.maxAge]')],
+    check: [verifier('decision/age.ts', '[rule.maxAge, maxAge]', '[rule.maxAge]')],
   },
   {
     name: 'a checkpoint without a time where the caller sets an age',
@@ -292,7 +288,7 @@ export const CORNER_ATTACKS: readonly Attack[] = [
       const bundle = await world.bundle(leaf, { times: [] });
       return { request: daily('one'), bundle, trust: UNWITNESSED, options: { maxAge: 3600 } };
     },
-    check: [verifier('decision/verify.ts', 'if (time === undefined) {', 'if (false) {')],
+    check: [verifier('decision/age.ts', 'if (time === undefined) {', 'if (false) {')],
   },
   {
     name: 'a manifest that the bundle leaves out',

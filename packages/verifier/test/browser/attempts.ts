@@ -20,8 +20,7 @@ const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base6
 
 /** An attempt as `decide.js` takes it, which gets the schemes that it needs from the trust file. */
 export function plainAttempt({ request, bundle, trust, now = NOW, state, options }: Attempt): PlainAttempt {
-  const { schemes, ...plain } = options ?? {};
-  if (schemes !== undefined) throw new Error('schemes do not get into a browser');
+  const { schemes: _, ...plain } = options ?? {};
   return {
     options: plain,
     request: { ...request, digest: base64(request.digest) },

@@ -5,12 +5,12 @@ import { INDEX_BATCHES, INDEX_STREAMS, indexCaseName } from './cases/index-of-lo
 import type { Measurement } from './measurement.ts';
 
 // Prints; asserts nothing. `npm run bench -- --entries 100000` for a short look, `--flat` adds 10^4 to 10^7 entries,
-// `--records` and `--index` print the parts about record sets and about the index only.
+// `--records`, `--index` and `--verifying` print the parts about record sets, the index and agents only.
 const args = process.argv.slice(2);
 const option = args.indexOf('--entries');
 const COUNT = option === -1 ? 1_000_000 : Number(args[option + 1]);
 const FLAT = args.includes('--flat');
-const PARTS = ['--records', '--index'].filter((part) => args.includes(part));
+const PARTS = ['--records', '--index', '--verifying'].filter((part) => args.includes(part));
 const isWanted = (part?: string): boolean => PARTS.length === 0 || (part !== undefined && PARTS.includes(part));
 
 function run(name: string, count: number): Measurement {
@@ -145,7 +145,40 @@ function indexing(): void {
   for (const [name, what, digits] of figures) console.log(`  ${number(proofs[name], digits)} ${what}`);
 }
 
+/** What agents do, and the verifier of sigstore on a bundle of its own. */
+function agents(): void {
+  const measured = run('verifying', COUNT);
+  console.log(
+    `\nReleases in a log of ${number(COUNT)} statements in ${number(COUNT / 10)} streams, three witnesses, one review:`,
+  );
+  const figures: [string, string, number?][] = [
+    ['databaseBundleBytes', 'bytes: the bundle of a database'],
+    ['grownBundleBytes', 'bytes: the same with the proof of growth from a tree of half the size'],
+    ['buildBundleBytes', 'bytes: the bundle of a build, with its source'],
+    ['databasesPerSecond', 'databases/s verified in Node'],
+    ['buildsPerSecond', 'builds/s verified in Node'],
+    ['databasesPerSecondInChromium', 'databases/s verified in Chromium'],
+    ['buildsPerSecondInChromium', 'builds/s verified in Chromium'],
+    ['nodeMilliseconds', 'ms: a process of Node that does nothing'],
+    ['smallMilliseconds', 'ms: vitrine verify of 1 kB, the whole process'],
+    ['largeMilliseconds', 'ms: vitrine verify of 1 GB, the whole process'],
+    ['hashMilliseconds', 'ms: that 1 GB read and hashed by Node alone'],
+  ];
+  for (const [name, what, digits] of figures) console.log(`  ${number(measured[name], digits)} ${what}`);
+  try {
+    const peer = run('sigstore', 1);
+    console.log(
+      `  ${number(peer['verificationsPerSecond'])} bundles/s of ${number(peer['bundleBytes'])} bytes verified by sigstore in Node`,
+    );
+  } catch {
+    console.log(
+      '  no bundle of sigstore: the registry of npm has none for us; name a file with one in SIGSTORE_BUNDLE',
+    );
+  }
+}
+
 if (isWanted()) appending();
 if (isWanted() && FLAT) growing();
 if (isWanted('--records')) recordSets();
 if (isWanted('--index')) indexing();
+if (isWanted('--verifying')) agents();

@@ -1,22 +1,12 @@
 import { join } from 'node:path';
-import {
-  ed25519Signer,
-  formatIndexProof,
-  formatTlogProof,
-  formatVkey,
-  verifyIndexProof,
-  verifyStream,
-} from '@vitrine/core';
-import { type Admission, LevelStore, Log } from '@vitrine/core/log';
+import { formatIndexProof, formatTlogProof, verifyIndexProof, verifyStream } from '@vitrine/core';
+import { LevelStore, Log } from '@vitrine/core/log';
 import { statementAdmission, statementMapping } from '@vitrine/signer';
 import { diskUsage, withDirectory } from '../bench-log.ts';
 import { type Case, seconds } from '../measurement.ts';
-import { admissionOfVendor, LOG_KEY, ORIGIN, statementsOf, streamName } from '../statements.ts';
+import { ANY, append, filledLog, mappingOf, prefilled, signer } from '../statement-log.ts';
+import { streamName } from '../statements.ts';
 
-/** Takes everything unseen. */
-const ANY: Admission = { admit: async () => [] };
-
-const CHUNK = 4096;
 const PROOFS = 3000;
 
 interface Kind {
@@ -26,54 +16,6 @@ interface Kind {
   readonly streams: number;
   /** Statements that are appended together. */
   readonly batch: number;
-}
-
-const signer = ed25519Signer(LOG_KEY);
-const mappingOf = (indexed: boolean): { mapping?: typeof statementMapping } =>
-  indexed ? { mapping: statementMapping } : {};
-
-/** A log that has admitted the vendor, and one statement of each stream. */
-async function prefilled(directory: string, { indexed, streams }: Pick<Kind, 'indexed' | 'streams'>): Promise<void> {
-  const path = join(directory, 'log');
-  const mapping = mappingOf(indexed);
-  {
-    await using log = await Log.create((description) => LevelStore.create(path, description), {
-      origin: ORIGIN,
-      vkeys: [formatVkey(LOG_KEY.vkey)],
-      kind: 'statements',
-      duplicates: false,
-      signer,
-      admission: statementAdmission,
-      ...mapping,
-    });
-    await log.append(await admissionOfVendor());
-  }
-  await using log = await Log.open(await LevelStore.open(path), { signer, admission: ANY, ...mapping });
-  await append(log, { first: 0, end: streams, streams, genuine: false, batch: CHUNK });
-}
-
-interface Range {
-  readonly first: number;
-  readonly end: number;
-  readonly streams: number;
-  readonly genuine: boolean;
-  readonly batch: number;
-}
-
-/** Appends statements, and gives the seconds that it took, without those of making them. */
-async function append(log: Log, { first, end, streams, genuine, batch }: Range): Promise<number> {
-  let duration = 0;
-  for (let at = first; at < end; ) {
-    const next = Math.min(end, at + Math.max(batch, CHUNK));
-    const statements = await statementsOf(at, next, { streams, genuine });
-    duration += await seconds(async () => {
-      for (let i = 0; i < statements.length; i += batch) {
-        for await (const _ of log.appendAll(statements.slice(i, i + batch)));
-      }
-    });
-    at = next;
-  }
-  return duration;
 }
 
 const statementsPerSecond =
@@ -119,17 +61,7 @@ const bytesOf = (hashes: readonly Uint8Array[]): number => hashes.reduce((sum, h
 export const indexProofs: Case = (count) =>
   withDirectory(async (directory) => {
     const streams = count / 10;
-    await prefilled(directory, { indexed: true, streams });
-    const path = join(directory, 'log');
-    let appending = 0;
-    {
-      await using log = await Log.open(await LevelStore.open(path), {
-        signer,
-        admission: ANY,
-        mapping: statementMapping,
-      });
-      appending = await append(log, { first: streams, end: count, streams, genuine: false, batch: CHUNK });
-    }
+    const { path, appending } = await filledLog(directory, count);
     const grown = await diskUsage(directory);
     let log!: Log;
     const opening = await seconds(async () => {

@@ -17,6 +17,8 @@ export const CASES: Readonly<Record<string, Case>> = {
   recordSet,
   indexProofs,
   ...INDEX_CASES,
+  verifying: async (count) => (await import('./verifying.ts')).verifying(count),
+  sigstore: async (count) => (await import('./sigstore.ts')).sigstore(count),
   hypercore: async (count) => (await import('./peers.ts')).hypercore(count),
   merkletreejs: async (count) => (await import('./peers.ts')).merkletreejs(count),
 };

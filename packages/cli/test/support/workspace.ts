@@ -70,7 +70,8 @@ export class Workspace {
   }
 }
 
-function transcript(child: ReturnType<typeof spawn>, { input = '' }: RunOptions): Promise<Transcript> {
+/** What a process leaves that was started. */
+export function transcript(child: ReturnType<typeof spawn>, { input = '' }: RunOptions): Promise<Transcript> {
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout!.on('data', (chunk) => stdout.push(chunk));

@@ -1,11 +1,9 @@
 // A complete updater for one file, a signature database for instance: it downloads, verifies, applies a delta, and installs.
 // README.md says how it is run, and what holds. It is meant to be copied and changed.
 
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream, existsSync } from 'node:fs';
-import { link, readFile, rm } from 'node:fs/promises';
+import { link, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -21,6 +19,7 @@ import {
   Refusal,
   verifyRelease,
 } from '@vitrine/verifier';
+import { applyDelta } from './delta.js';
 import { download, save } from './download.js';
 import { Generations, writeDurably } from './generations.js';
 
@@ -48,9 +47,9 @@ async function update({ trust: trustFile, stream, name, from, signal }, generati
     const { artifact } = decide(promised(bundle, name)).finding;
     if (artifact.size > MAX_SIZE)
       throw new Error(`${name} has ${artifact.size} bytes, and this agent takes ${MAX_SIZE}`);
-    const { how, ...obtained } = await obtain({ from, old, next, artifact, signal });
-    // And then of what is here.
-    const decision = decide(obtained);
+    const how = await obtain({ from, old, next, artifact, signal });
+    // And then of what is on the disk.
+    const decision = decide(await measure(join(next, name)));
     await writeDurably(join(next, `${name}.state`), formatState(decision.state));
     await generations.commit();
     return `${stream}: ${how}, leaf ${decision.finding.release.leaf}`;
@@ -78,40 +77,34 @@ function promised(bundle, name) {
   }
 }
 
+/** Size and hash of a file, which is never in memory as a whole. */
+async function measure(path) {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return { size: (await stat(path)).size, sha256: hash.digest() };
+}
+
 /** Puts the file into the next generation: the old one if it is still the newest, what a delta makes of it, or a download. */
 async function obtain({ from, old, next, artifact: { name, size, sha256 }, signal }) {
   const path = join(next, name);
   const oldPath = old && join(old, name);
   if (oldPath && existsSync(oldPath)) {
-    const hash = createHash('sha256');
-    await pipeline(createReadStream(oldPath), hash);
-    const oldDigest = hash.digest();
-    if (oldDigest.equals(sha256)) {
+    const installed = await measure(oldPath);
+    if (installed.sha256.equals(sha256)) {
       await link(oldPath, path);
-      return { how: 'still the newest', size, sha256 };
+      return 'still the newest';
     }
     try {
-      const delta = download(from, `${name}.from-${oldDigest.toString('hex')}.zst`, signal);
-      const patched = await patch({ oldPath, delta, path, size, signal });
-      if (patched.sha256.equals(sha256)) return { how: 'installed by a delta', ...patched };
+      const delta = download(from, `${name}.from-${installed.sha256.toString('hex')}.zst`, signal);
+      await applyDelta({ oldPath, delta, path, size, signal });
+      if ((await measure(path)).sha256.equals(sha256)) return 'installed by a delta';
       throw new Error('it leads to another file');
     } catch (error) {
       console.error(`agent: no delta, so the whole file is fetched: ${error.message}`);
     }
   }
-  return { how: 'installed', ...(await save(download(from, name, signal), path, size)) };
-}
-
-/** Applies a delta that anybody may have written: it gets no more memory and disk than the release accounts for. */
-async function patch({ oldPath, delta, path, size, signal }) {
-  await save(delta, `${path}.delta`, size);
-  // Its window is no larger than the file, or than the next power of two.
-  const args = ['-dcq', `--memory=${2 * size + (8 << 20)}`, `--patch-from=${oldPath}`, `${path}.delta`];
-  const zstd = spawn('zstd', args, { stdio: ['ignore', 'pipe', 'ignore'], signal });
-  const [patched, [status]] = await Promise.all([save(zstd.stdout, path, size), once(zstd, 'close')]);
-  await rm(`${path}.delta`);
-  if (status !== 0) throw new Error('zstd cannot apply it');
-  return patched;
+  await save(download(from, name, signal), path, size);
+  return 'installed';
 }
 
 function readOptions() {

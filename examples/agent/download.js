@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { writeDurably } from './generations.js';
@@ -16,18 +15,16 @@ export async function* download(from, file, signal) {
   throw new Error(`${url}: ${response.status} ${response.statusText}`);
 }
 
-/** Writes a file, and stops above a limit: the size is above it then too, so that no decision takes it. In constant memory. */
+/** Writes a file, and no more than one byte above a limit: enough for the decision to see that it is too large. */
 export async function save(source, path, limit) {
-  const hash = createHash('sha256');
-  let size = 0;
+  let left = limit + 1;
   async function* limited() {
     for await (const chunk of source) {
-      size += chunk.length;
-      if (size > limit) return;
-      hash.update(chunk);
-      yield chunk;
+      const piece = chunk.subarray(0, left);
+      left -= piece.length;
+      yield piece;
+      if (left === 0) return;
     }
   }
   await writeDurably(path, limited());
-  return { size, sha256: hash.digest() };
 }

@@ -16,21 +16,32 @@ const ROUNDS_PER_AGENT = 10;
 
 /** How agents are killed. */
 export interface Kills {
-  readonly rounds: number;
+  readonly kills: number;
   readonly seed: number;
   /** Every other release comes with a delta. */
   readonly deltas: boolean;
   readonly program?: string;
 }
 
+interface Run {
+  readonly child: ChildProcess;
+  readonly closed: Promise<unknown[]>;
+  /** Resolves when it asks the server for something of this kind. */
+  asking(what: (name: string) => boolean): Promise<void>;
+}
+
+/** From when on a run is killed: from its start, from when it asks for the bundle, or for the file or a delta. */
+type Beginning = 'start' | 'bundle' | 'file';
+
+const BEGINNINGS: readonly Beginning[] = ['start', 'bundle', 'file'];
+
+const FETCHES: Readonly<Record<Exclude<Beginning, 'start'>, (name: string) => boolean>> = {
+  bundle: (name) => name.endsWith('.vitrine'),
+  file: (name) => !name.endsWith('.vitrine'),
+};
+
 /** Where kills came: what was there of the next generation. */
-export type Moment =
-  | 'before it began'
-  | 'bundle or delta'
-  | 'in the file'
-  | 'file written'
-  | 'new one current'
-  | 'ended';
+export type Moment = 'before it began' | 'bundle or delta' | 'in the file' | 'file written' | 'new one current';
 
 /**
  * Kills an agent at random moments of an update, and checks each time that what is current is a release, whole, with its bundle and a state
@@ -39,65 +50,73 @@ export type Moment =
  * @returns how many kills came at which moment
  * @throws Error if it does not hold
  */
-export async function killAgents({ rounds, seed, deltas, program = AGENT }: Kills): Promise<Map<Moment, number>> {
+export async function killAgents({ kills, seed, deltas, program = AGENT }: Kills): Promise<Map<Moment, number>> {
   const random = new SeededRandom(seed);
   const feed = await Feed.create();
   const moments = new Map<Moment, number>();
   const next = releases(feed, random, deltas);
-  // An agent begins with the bundle.
-  let begun = (): void => {};
+  // What an agent asks for says how far it is.
+  let asked = (_: string): void => {};
   const { from } = await serving(feed, (name) => {
-    if (name.endsWith('.vitrine')) begun();
+    asked(name);
     return false;
   });
-  const start = (into: string): { child: ChildProcess; closed: Promise<unknown[]>; beginning: Promise<void> } => {
-    const beginning = new Promise<void>((resolve) => {
-      begun = resolve;
-    });
+  const start = (into: string): Run => {
     const child = feed.start({ from, into, program });
-    return { child, closed: once(child, 'close'), beginning };
+    const closed = once(child, 'close');
+    const asking = (what: (name: string) => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        asked = (name) => {
+          if (what(name)) resolve();
+        };
+        // One that has nothing to fetch any more ends.
+        closed.then(() => resolve());
+      });
+    return { child, closed, asking };
   };
 
-  const whole: number[] = [];
-  const work: number[] = [];
-  for (let i = 0; i < 5; i++) {
-    await next();
-    const started = performance.now();
-    const { closed, beginning } = start('measured');
-    await beginning;
-    const begunAt = performance.now();
-    const [status] = await closed;
-    if (status !== 0) throw new Error(`the agent ended with status ${status}`);
-    whole.push(performance.now() - started);
-    work.push(performance.now() - begunAt);
+  // In milliseconds, from each beginning to the end.
+  const measured = new Map<Beginning, number>();
+  for (const beginning of BEGINNINGS) {
+    const times: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      await next();
+      const { closed, asking } = start('measured');
+      if (beginning !== 'start') await asking(FETCHES[beginning]);
+      const begun = performance.now();
+      const [status] = await closed;
+      if (status !== 0) throw new Error(`the agent ended with status ${status}`);
+      times.push(performance.now() - begun);
+    }
+    measured.set(beginning, times.sort((a, b) => a - b)[1]!);
   }
-  const [wholeTime, workTime] = [median(whole), median(work)];
 
   let into = '';
   let generation = 0;
   let current: FedRelease | undefined;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0, killed = 0; killed < kills; round++) {
     if (round % ROUNDS_PER_AGENT === 0) {
       if (into !== '') rmSync(feed.w.path(into), { recursive: true });
       into = `installed-${round}`;
       [generation, current] = [0, undefined];
     }
     const release = await next();
-    const { child, closed, beginning } = start(into);
     const directory = `${into}/releases/${generation + 1}`;
-    // One in five comes at any time, while the program is loaded too. The others come while it works.
-    if (random.below(5) === 0) await setTimeout(random.below(wholeTime * 1000) / 1000);
-    else {
-      await beginning;
-      await setTimeout(random.below(workTime * 1100) / 1000);
-    }
+    const { child, closed, asking } = start(into);
+    // Loading the program takes longer than all that follows.
+    const beginning = BEGINNINGS[Math.min(random.below(5), 2)]!;
+    if (beginning !== 'start') await asking(FETCHES[beginning]);
+    await setTimeout(random.below(measured.get(beginning)! * 1000) / 1000);
     child.kill('SIGKILL');
     const [, signal] = await closed;
 
     const found = checkInstalled(feed, into, [current, release]);
-    const isNew = found === release;
-    const moment = momentOf(feed, directory, { isNew, isKilled: signal === 'SIGKILL', release });
-    moments.set(moment, (moments.get(moment) ?? 0) + 1);
+    // Some are done by then.
+    if (signal === 'SIGKILL') {
+      killed++;
+      const moment = found === release ? 'new one current' : momentOf(feed, directory, release);
+      moments.set(moment, (moments.get(moment) ?? 0) + 1);
+    }
 
     const { status, stderr } = await feed.update({ from, into, program });
     if (status !== 0) throw new Error(`round ${round}: the run after the kill ended with status ${status}: ${stderr}`);
@@ -155,17 +174,10 @@ function checkInstalled(
   return release;
 }
 
-function momentOf(
-  feed: Feed,
-  directory: string,
-  { isNew, isKilled, release }: { readonly isNew: boolean; readonly isKilled: boolean; readonly release: FedRelease },
-): Moment {
-  if (!isKilled) return 'ended';
-  if (isNew) return 'new one current';
+/** Where an agent was killed whose next generation has not become current. */
+function momentOf(feed: Feed, directory: string, release: FedRelease): Moment {
   if (!existsSync(feed.w.path(directory))) return 'before it began';
   const path = feed.w.path(directory, NAME);
   if (!existsSync(path)) return 'bundle or delta';
   return statSync(path).size < release.content.length ? 'in the file' : 'file written';
 }
-
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1]!;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tests that need root or Debian packages: a full disk, a read-only file system, `kill -9` at 200 moments, and other
+# Tests that need root or Debian packages: a full disk, a read-only file system, `kill -9` at hundreds of moments, and other
 # people's tools. Run it as `npm run test:system`, as root, because it mounts small file systems (tmpfs) in the directory
 # for temporary files. It installs the Debian packages that it needs, and says so.
 set -euo pipefail
@@ -13,7 +13,8 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 # Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems; ssh-agent
-# signs statements; chromium runs the browser build of the verifier; sigtool makes signature databases, and the rules of
+# signs statements; chromium runs the browser build of the verifier; zstd makes and applies the deltas of examples/agent;
+# sigtool makes signature databases, and the rules of
 # sagan and modsecurity are such.
 missing=()
 command -v age > /dev/null || missing+=(age)
@@ -21,6 +22,7 @@ command -v mount > /dev/null || missing+=(mount)
 python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 command -v ssh-agent > /dev/null || missing+=(openssh-client)
 command -v chromium > /dev/null || missing+=(chromium)
+command -v zstd > /dev/null || missing+=(zstd)
 command -v sigtool > /dev/null || missing+=(clamav)
 [ -d /etc/sagan-rules ] || missing+=(sagan-rules)
 [ -d /usr/share/modsecurity-crs/rules ] || missing+=(modsecurity-crs)

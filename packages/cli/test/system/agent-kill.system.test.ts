@@ -45,10 +45,7 @@ test.each([
         'const oldPath = old && join(old, name);\n  const path = oldPath ?? join(next, name);',
       ],
       ['await link(oldPath, path);', ''],
-      [
-        'await generations.commit();\n    return',
-        'if (old) await link(join(old, name), join(next, name));\n    await generations.commit();\n    return',
-      ],
+      ['const decision =', 'if (old) await link(join(old, name), join(next, name));\n    const decision ='],
     ],
   ],
   [

@@ -7,7 +7,6 @@ import { link, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { parseManifest, parseStatement } from '@vitrine/signer';
 import {
   formatState,
@@ -17,6 +16,7 @@ import {
   parseState,
   parseTrust,
   Refusal,
+  trustSchemes,
   verifyRelease,
 } from '@vitrine/verifier';
 import { applyDelta } from './delta.js';
@@ -34,13 +34,14 @@ const MAX_SIZE = 1e9;
 async function update({ trust: trustFile, stream, name, from, signal }, generations) {
   const { old, next } = generations;
   const trust = parseTrust(await readFile(trustFile));
+  const schemes = await trustSchemes(trust);
   // Without its state an agent could be taken back: one that is lost is not begun anew.
   const state = old === undefined ? NO_STATE : parseState(await readFile(join(old, `${name}.state`)));
   await save(download(from, `${name}.vitrine`, signal), join(next, `${name}.vitrine`), MAX_BUNDLE_SIZE);
   const bundle = await readFile(join(next, `${name}.vitrine`));
   const decide = ({ size, sha256: digest }) => {
     const now = Math.floor(Date.now() / 1000);
-    return verifyRelease({ stream, name, size, digest }, bundle, trust, now, state, { schemes: [mlDsa44] });
+    return verifyRelease({ stream, name, size, digest }, bundle, trust, now, state, { schemes });
   };
   try {
     // Decided first as if the file were here. What is refused is never fetched, and the size of what is fetched is known.
@@ -55,7 +56,7 @@ async function update({ trust: trustFile, stream, name, from, signal }, generati
     return `${stream}: ${how}, leaf ${decision.finding.release.leaf}`;
   } catch (error) {
     if (error.evidence !== undefined) await generations.keepFork([...error.evidence.checkpoints, bundle]);
-    // Somebody has withdrawn or rejected it. That is not forgotten, so that no older bundle can hide it.
+    // It was withdrawn, rejected or superseded. That is not forgotten, so that no older bundle can hide it.
     if (error.state !== undefined) {
       await generations.beginAgain({ without: `${name}.state` });
       await writeDurably(join(next, `${name}.state`), formatState(error.state));

@@ -1,5 +1,7 @@
 // Runs in Chromium, beside the browser build of the verifier.
-import { parseTrust, verifyRelease } from './verifier.js';
+// Served beside this one.
+const BUILT = './verifier.js';
+const { parseTrust, verifyRelease } = await import(BUILT);
 
 const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 

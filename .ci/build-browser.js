@@ -1,10 +1,11 @@
 // The browser build of the verifier: one ES module, and beside it ML-DSA-44, which is loaded for trust files that need it.
 // `node .ci/build-browser.js [directory]`; without a directory it goes where the package is published from. Prints what both
 // weigh.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'rolldown';
+import { noticesOf } from './notices.js';
 
 const packages = resolve(import.meta.dirname, '..', 'packages');
 const directory = resolve(process.argv[2] ?? join(packages, 'verifier', 'dist', 'browser'));
@@ -46,18 +47,7 @@ async function bundle(input, file, plugins) {
   return moduleIds;
 }
 
-/** What the licences of the libraries in the modules ask for. */
-function notices(moduleIds) {
-  const found = moduleIds.flatMap((id) => /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/.exec(id)?.[0] ?? []);
-  return [...new Set(found)].sort().map((path) => {
-    const { name, version } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
-    const licence = readdirSync(path).find((file) => /^licen[cs]e/i.test(file));
-    if (licence === undefined) throw new Error(`${name} has no licence`);
-    return `${name} ${version}\n\n${readFileSync(join(path, licence), 'utf8').trim()}\n`;
-  });
-}
-
 mkdirSync(directory, { recursive: true });
 const ofVerifier = await bundle('verifier/src/browser.ts', 'verifier.js', [mlDsaBeside, noEval]);
 const ofMlDsa = await bundle('core/src/ml-dsa.ts', 'ml-dsa.js', []);
-writeFileSync(join(directory, 'NOTICES.txt'), notices([...ofVerifier, ...ofMlDsa]).join('\n\n'));
+writeFileSync(join(directory, 'NOTICES.txt'), noticesOf([...ofVerifier, ...ofMlDsa]));

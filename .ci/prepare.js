@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 if (existsSync('node_modules/typescript/bin/tsc')) {
-  for (const build of ['node_modules/typescript/bin/tsc -b', '.ci/build-browser.js']) {
+  for (const build of ['node_modules/typescript/bin/tsc -b', '.ci/build-browser.js', '.ci/build-command.js']) {
     const { status } = spawnSync(process.execPath, build.split(' '), { stdio: 'inherit' });
     if (status !== 0) process.exit(status ?? 1);
   }

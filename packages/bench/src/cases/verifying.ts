@@ -175,7 +175,8 @@ export const verifying: Case = (count) =>
     const path = (name: string): string => join(directory, name);
     writeFileSync(path('trust'), TRUST);
     for (const { name } of [SMALL, LARGE]) writeFileSync(path(`${name}.vitrine`), database.bundle);
-    const program = fileURLToPath(new URL('../../../cli/bin/vitrine.js', import.meta.url));
+    // As it is published.
+    const program = fileURLToPath(new URL('../../../cli/command/main.js', import.meta.url));
     const command = (name: string): string[] => [
       ...[program, 'verify', path(name), '--trust', path('trust'), '--stream', 'daily'],
     ];

@@ -1,5 +1,5 @@
-import { equalBytes, formatKeyId, leafHash, type StreamName } from '@vitrine/core';
-import { type OpenedStatement, openStatement, parseStatement, SignerError, type Statement } from '@vitrine/signer';
+import { equalBytes, formatKeyId, leafHash, type StreamName, type VerifierKey } from '@vitrine/core';
+import { type OpenedStatement, openStatement, SignerError, type Statement } from '@vitrine/signer';
 import type { Bundle, BundledStatement } from '../bundle/bundle.ts';
 import { Refusal } from '../refusal.ts';
 import type { TrustedIssuer } from '../trust/trust.ts';
@@ -48,11 +48,29 @@ export function openBundled(
   issuers: readonly TrustedIssuer[],
   origin: string,
 ): FoundStatement {
-  const parsed = parsedAt(entry, leaf);
-  const issuer = issuers.find((one) => one.issuer === parsed.issuer);
-  const named = issuer?.keys.filter(({ key }) => key.keyId === parsed.keyId) ?? [];
-  const name = `${parsed.issuer}+${formatKeyId(parsed.keyId)}`;
-  if (issuer === undefined || named.length === 0) {
+  let issuer: TrustedIssuer | undefined;
+  const statement = opened(entry, leaf, (claimed) => {
+    issuer = issuers.find((one) => one.issuer === claimed.issuer);
+    return countingKeys(issuer, claimed, leaf);
+  });
+  if (statement.audience !== origin) {
+    throw new Refusal(
+      'statement-audience',
+      `leaf ${leaf} is meant for the log ${statement.audience}, and stands in ${origin}`,
+    );
+  }
+  return { leaf, leafHash, statement, issuer: issuer! };
+}
+
+/** The keys that may have signed a statement at a leaf. @throws Refusal `signer-unknown`, `signer-ended` */
+function countingKeys(
+  issuer: TrustedIssuer | undefined,
+  { issuer: claimed, keyId }: Statement,
+  leaf: number,
+): readonly VerifierKey[] {
+  const named = issuer?.keys.filter(({ key }) => key.keyId === keyId) ?? [];
+  const name = `${claimed}+${formatKeyId(keyId)}`;
+  if (named.length === 0) {
     throw new Refusal(
       'signer-unknown',
       `leaf ${leaf} is signed by ${name}, which the trust file does not have for that`,
@@ -65,42 +83,21 @@ export function openBundled(
       `leaf ${leaf} is signed by ${name}, whose statements count below leaf ${named[0]!.below} only`,
     );
   }
-  const statement = opened(
-    entry,
-    leaf,
-    counting.map(({ key }) => key),
-  );
-  if (statement.audience !== origin) {
-    throw new Refusal(
-      'statement-audience',
-      `leaf ${leaf} is meant for the log ${statement.audience}, and stands in ${origin}`,
-    );
-  }
-  return { leaf, leafHash, statement, issuer };
+  return counting.map(({ key }) => key);
 }
 
-function parsedAt(entry: Uint8Array, leaf: number): Statement {
-  try {
-    return parseStatement(entry);
-  } catch (error) {
-    throw unreadable(error, leaf);
-  }
-}
-
-function opened(entry: Uint8Array, leaf: number, keys: Parameters<typeof openStatement>[1]): OpenedStatement {
+function opened(
+  entry: Uint8Array,
+  leaf: number,
+  keys: (statement: Statement) => readonly VerifierKey[],
+): OpenedStatement {
   try {
     return openStatement(entry, keys);
   } catch (error) {
-    if (error instanceof SignerError && error.code === 'statement-signature') {
-      throw new Refusal('statement-forged', `leaf ${leaf}: ${error.message}`, { cause: error });
-    }
-    throw unreadable(error, leaf);
+    if (!(error instanceof SignerError)) throw error;
+    const code = error.code === 'statement-signature' ? 'statement-forged' : 'statement-unreadable';
+    throw new Refusal(code, `leaf ${leaf}: ${error.message}`, { cause: error });
   }
-}
-
-function unreadable(error: unknown, leaf: number): unknown {
-  if (!(error instanceof SignerError)) return error;
-  return new Refusal('statement-unreadable', `leaf ${leaf}: ${error.message}`, { cause: error });
 }
 
 /** The stream of a statement as the index names it. */

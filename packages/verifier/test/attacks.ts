@@ -37,9 +37,11 @@ import {
   database,
   download,
   LOG_KEY,
+  ML_DSA_WITNESS,
   NOW,
   OTHER_VENDOR,
   REVIEWERS,
+  SCHEMES,
   source,
   TRUST_HEAD,
   utf8,
@@ -124,6 +126,18 @@ export const ATTACKS: readonly Attack[] = [
       const world = await World.create();
       const { leaf } = await world.say(build({ 'tool.tgz': 'beta' }, { channel: 'beta' }));
       return { request: tool('beta'), bundle: await world.bundle(leaf), trust: TOOL };
+    },
+    check: [verifier('decision/verify.ts', 'if (stream !== request.stream)', 'if (false)')],
+  },
+  {
+    name: "another platform's genuine release",
+    code: 'stream-other',
+    attempt: async () => {
+      const world = await World.create();
+      const { leaf } = await world.say(build({ 'tool.tgz': 'arm' }, { platform: 'linux-arm64' }));
+      const request = { stream: 'tool/stable/linux-x64', ...download('arm') };
+      const trust = trustText('release tool/** signed-by acme any-age');
+      return { request, bundle: await world.bundle(leaf), trust };
     },
     check: [verifier('decision/verify.ts', 'if (stream !== request.stream)', 'if (false)')],
   },
@@ -666,6 +680,22 @@ export const ATTACKS: readonly Attack[] = [
       return { request: daily('one'), bundle: await world.bundle(leaf, { times }), trust: FRESH };
     },
     check: [verifier('decision/checkpoint-time.ts', 'return quorumSatisfied(policy, witnesses);', 'return true;')],
+  },
+  {
+    name: 'ML-DSA cosignatures without a time',
+    code: 'too-old',
+    attempt: async () => {
+      const { world, leaf } = await withDaily();
+      const bundle = await world.bundle(leaf, { times: [[ML_DSA_WITNESS, 0]] });
+      // Whatever the age may be, it has to be known.
+      const trust = trustText('release daily signed-by acme max-age 36500d').replace(
+        'quorum witnesses',
+        `witness nairobi ${formatVkey(ML_DSA_WITNESS.vkey)}\nquorum nairobi`,
+      );
+      const options = { schemes: SCHEMES };
+      return { request: daily('one'), bundle, trust, options };
+    },
+    check: [verifier('decision/checkpoint-time.ts', 'time > 0 &&', '')],
   },
   {
     name: 'cosignatures of the future',

@@ -14,6 +14,7 @@ import {
   type PrivateKey,
   parseSignedNote,
   privateKeyFromSeed,
+  verifyEd25519,
 } from '@vitrine/core';
 import { LevelStore, Log } from '@vitrine/core/log';
 import { type Payload, signStatement, statementMapping } from '@vitrine/signer';
@@ -165,7 +166,10 @@ export const verifying: Case = (count) =>
     const verify = ({ request, bundle }: Download): (() => void) => {
       return () => void verifyRelease(request, bundle, trust, now);
     };
+    const message = new Uint8Array(300);
+    const signature = await ed25519Signer(VENDOR).sign(message);
     const rates = {
+      signaturesPerSecond: perSecond(() => void verifyEd25519(VENDOR.vkey.publicKey, message, signature)),
       databasesPerSecond: perSecond(verify(database)),
       buildsPerSecond: perSecond(verify(build)),
       databasesPerSecondInChromium: await rateInChromium(database, now),

@@ -56,7 +56,7 @@ async function update({ trust: trustFile, stream, name, from, signal }, generati
     return `${stream}: ${how}, leaf ${decision.finding.release.leaf}`;
   } catch (error) {
     if (error.evidence !== undefined) await generations.keepFork([...error.evidence.checkpoints, bundle]);
-    // It was withdrawn, rejected or superseded. That is not forgotten, so that no older bundle can hide it.
+    // It was withdrawn or rejected. That is not forgotten, so that no older bundle can hide it.
     if (error.state !== undefined) {
       await generations.beginAgain({ without: `${name}.state` });
       await writeDurably(join(next, `${name}.state`), formatState(error.state));

@@ -19,6 +19,8 @@ export async function readHashes(
   let next = 0;
   const work = async (): Promise<void> => {
     const worker = new Worker(new URL('./hash-worker.js', import.meta.url));
+    // One that comes when nobody waits any more.
+    worker.on('error', () => {});
     try {
       for (let i = next++; i < paths.length; i = next++) {
         hashed[i] = await hashIn(worker, paths[i]!, { signal: stopped, onRead });
@@ -59,12 +61,13 @@ function hashIn(
       reject(error);
     };
     const onAbort = (): void => onError(signal.reason);
+    const onExit = (): void => onError(new Error('the thread that hashed it has ended'));
     const stopListening = (): void => {
-      worker.off('message', onMessage).off('error', onError);
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
       signal.removeEventListener('abort', onAbort);
     };
     signal.throwIfAborted();
-    worker.on('message', onMessage).on('error', onError);
+    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
     signal.addEventListener('abort', onAbort);
     worker.postMessage(path);
   }).catch((error: unknown) => {

@@ -1,11 +1,11 @@
-import { formatTlogProof, type Signer } from '@vitrine/core';
+import { CoreError, formatTlogProof, type Signer } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Statement } from '@vitrine/signer';
 import { formatTransparentStatement, signReceipt } from '@vitrine/verifier';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { statementOf } from './leaf-reference.ts';
-import { describeLog, logSigner } from './log-option.ts';
+import { describeLog, type LogKeyOption, logKeySigner } from './log-option.ts';
 
 /**
  * A proof that the log has the statement at a leaf, and of nothing else: a C2SP tlog-proof, or with a signer, which holds the
@@ -38,15 +38,21 @@ export async function loggingProof(
 /**
  * The signer of a log's receipts.
  *
- * @throws CliError `key-missing`, which says what serves without the key; what `logSigner` throws
+ * @throws CliError `key-missing`, which says what serves without the key; CoreError `log-admission` for a log of arbitrary
+ * entries; what `logKeySigner` throws
  */
 export async function receiptSigner(
   context: Context,
   directory: string,
-  options: { readonly key?: string; readonly json?: boolean },
+  options: LogKeyOption & { readonly json?: boolean },
 ): Promise<Signer> {
+  const description = await describeLog(directory);
+  if (description.kind !== 'statements') {
+    const message = `${description.origin} takes arbitrary entries: a receipt of it would say that somebody has judged the statement`;
+    throw new CoreError('log-admission', message);
+  }
   try {
-    return await logSigner(context, await describeLog(directory), options);
+    return await logKeySigner(context, description, options);
   } catch (error) {
     if (!(error instanceof CliError) || error.code !== 'key-missing') throw error;
     throw new CliError(

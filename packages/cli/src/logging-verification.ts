@@ -4,7 +4,7 @@ import { parseStatement, SignerError, type Statement } from '@vitrine/signer';
 import { hasReceipts, MAX_TRANSPARENT_STATEMENT_SIZE, verifyReceipts } from '@vitrine/verifier';
 import { type CheckpointJson, checkpointJson, checkpointRows } from './checkpoint-view.ts';
 import type { Context } from './context.ts';
-import { naming } from './errors.ts';
+import { CliError, naming } from './errors.ts';
 import { readIfRegular } from './files.ts';
 import { hashFiles } from './hashed-file.ts';
 import { hex } from './hex.ts';
@@ -86,11 +86,21 @@ async function printLogged(
   options: StatementOptions,
 ): Promise<void> {
   const { output } = context;
+  if (file !== undefined && options.signer === undefined) {
+    throw new CliError(
+      'usage',
+      'that a logged statement names a file is worth what its signer is: name the key with --signer',
+    );
+  }
   const words = await verifyStatement(entry, statement, checkpoint.origin, options);
   const artifact = file === undefined ? undefined : await checkNamed(context, file, statement, options);
   const leafHash = formatBase64(hashLeaf(entry));
+  // The root hash, which is all that a receipt signs, does not bind where the statement is, nor the size of the tree.
+  const { size, ...others } = checkpoint;
+  const place = by === 'receipt' ? { claimed: { index, size } } : { index, size };
+  const claimed = (n: number): string => (by === 'receipt' ? `${n} (the receipt's claim)` : String(n));
   if (options.json) {
-    return output.json({ verified: 'logging', by, ...artifact?.json, ...words.json, index, leafHash, ...checkpoint });
+    return output.json({ verified: 'logging', by, ...artifact?.json, ...words.json, ...place, leafHash, ...others });
   }
   const what = file === undefined ? 'the statement is' : `a statement that names ${printable(file)} is`;
   await output.text(
@@ -98,9 +108,11 @@ async function printLogged(
       ['verified', `${what} in the log, and nothing else: reviews, withdrawals and age take a bundle`],
       ...(artifact?.rows ?? []),
       ...words.rows,
-      ['index', String(index)],
+      ['index', claimed(index)],
       ['leaf hash', leafHash],
-      ...checkpointRows(checkpoint),
+      ...checkpointRows(checkpoint).map(
+        ([label, value]): Row => [label, label === 'tree size' ? claimed(size) : value],
+      ),
     ]),
   );
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 
 /** What a file holds. */
 export interface Content {
@@ -18,7 +19,9 @@ export interface ReadHashOptions {
 export async function readHash(path: string, { signal, onRead }: ReadHashOptions): Promise<Content> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })) {
+  // Or a pipe that has taken the file's place would be waited for, which no signal ends.
+  await using file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20, ...(signal && { signal }) })) {
     hash.update(chunk);
     size += chunk.length;
     onRead(chunk.length);

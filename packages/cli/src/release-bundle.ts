@@ -1,10 +1,10 @@
-import { lstat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { access, constants, lstat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
 import { MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
-import { CliError } from './errors.ts';
+import { CliError, fileError, isMissing } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { type LogOption, logDirectory, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
@@ -48,9 +48,7 @@ export async function prepareBundle(
   if (options.manifest !== undefined && resolve(options.manifest) === resolve(bundle)) {
     throw new CliError('usage', `--bundle and --manifest are both ${bundle}`);
   }
-  if ((await lstat(bundle).catch(() => undefined)) !== undefined) {
-    throw new CliError('file-exists', `${bundle} is there already`);
-  }
+  await checkFree(bundle);
   const loaded = await readPolicy(policy);
   {
     await using log = await openLog(await logDirectory(context, options));
@@ -58,6 +56,19 @@ export async function prepareBundle(
     verifyCheckpoint(log.checkpoint().note, { ...loaded.policy, quorum: NO_QUORUM }, loaded);
   }
   return (release) => writeBundle(context, release, bundle, loaded, options);
+}
+
+/** Refuses a path at which no file can be made. @throws CliError `file-exists`, `file-missing`, `file-io` */
+async function checkFree(path: string): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    const failure = fileError(path, error);
+    if (!isMissing(failure)) throw failure;
+  });
+  if (found !== undefined) throw new CliError('file-exists', `${path} is there already`);
+  const directory = dirname(path);
+  await access(directory, constants.W_OK).catch((error: unknown) => {
+    throw fileError(directory, error);
+  });
 }
 
 /** @throws CliError `bundle-pending` until the policy is met, `file-` codes; what `makeBundle` throws */
@@ -74,8 +85,16 @@ async function writeBundle(
   checkMet(checkpoint, leaf, path, loaded);
   const { manifest: listed } = options;
   const manifest = listed === undefined ? undefined : await readAtMost(listed, MAX_BUNDLED_MANIFEST_SIZE);
-  const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
-  await writeNewFile(path, bytes);
+  try {
+    const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
+    await writeNewFile(path, bytes);
+  } catch (error) {
+    // Whoever runs the command again would log another release.
+    context.output.note(
+      `the release is logged at leaf ${leaf}: its bundle is written by vitrine bundle ${leaf} --out <file>`,
+    );
+    throw error;
+  }
   if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${checkpoint.size}`);
 }
 

@@ -36,7 +36,7 @@ test('it reads a log, and signs with its key', async () => {
   const w = await workspaceOfAgent();
   expect(run(w, 'ls', '--log', 'log')).toMatch(/acme-av\/stable 1\.2/);
   run(w, 'bundle', '10', '--format', 'cose', '--log', 'log', '--out', 'cose');
-  expect(run(w, 'verify', 'cose', '--policy', 'policy')).toMatch(/^verified/);
+  expect(run(w, 'verify', '--proof', 'cose', '--policy', 'policy')).toMatch(/^verified/);
 });
 
 test('it has the thread that hashes, and finds the conformance corpus', async () => {

@@ -66,6 +66,7 @@ test.each([
     ['--bundle', 'm', '--policy', 'policy', '--manifest', './m'],
     'usage: --bundle and --manifest are both m',
   ],
+  ['a bundle where there is no directory', ['--bundle', 'no/b', '--policy', 'policy'], 'file-missing: no'],
   ['the policy of another log', ['--bundle', 'b', '--policy', 'elsewhere'], 'policy-log: '],
   ['a policy that is not there', ['--bundle', 'b', '--policy', 'nowhere'], 'file-missing: nowhere'],
 ])('release build refuses %s before anything is logged', async (_, args, message) => {

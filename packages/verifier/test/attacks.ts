@@ -815,19 +815,6 @@ export const ATTACKS: readonly Attack[] = [
     check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
   },
   {
-    name: 'the bundle from before a newer release, after that was seen',
-    code: 'stale',
-    attempt: async () => {
-      const { world, leaf } = await withDaily();
-      const before = await world.bundle(leaf);
-      await world.say(database(2, 'two'));
-      const attempt = { request: daily('one'), trust: LATEST };
-      const state = stateAfterRefusal({ ...attempt, bundle: await world.bundle(leaf) });
-      return { ...attempt, bundle: before, state };
-    },
-    check: [verifier('state/consult.ts', 'seen.size < of.consulted', 'false')],
-  },
-  {
     name: 'another tree of the same size',
     code: 'fork',
     attempt: async () => {

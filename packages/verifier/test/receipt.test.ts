@@ -236,8 +236,13 @@ describe('refused is', () => {
   test('a statement that is meant for another log than the one that gave the receipt', async () => {
     const elsewhere = await World.create({ logKey: OTHER_LOG });
     // The same statement, meant for the first log, in the second.
-    const { leaf: at } = await elsewhere.say(build({ 'tool.tgz': 'tool' }), VENDOR, ORIGIN);
-    const bytes = await transparent(elsewhere, at, [await receiptFor(elsewhere, at, OTHER_LOG)]);
+    const { leaf: at, entry } = await elsewhere.say(build({ 'tool.tgz': 'tool' }), VENDOR, ORIGIN);
+    await expect(receiptFor(elsewhere, at, OTHER_LOG)).rejects.toThrow(refusal('statement-audience'));
+    const { size, root } = elsewhere.log.checkpoint();
+    const { proof: path } = await elsewhere.log.proveInclusion(at, size);
+    const said = { origin: OTHER_LOG.vkey.keyName, stream: parseStatement(entry).stream, keyId: OTHER_LOG.vkey.keyId };
+    const signature = await ed25519Signer(OTHER_LOG).sign(receiptToBeSigned(said, root));
+    const bytes = await transparent(elsewhere, at, [{ ...said, proof: { size, index: at, path }, signature }]);
     const policy = policyOf(LOG_LINE, `log ${formatVkey(OTHER_LOG.vkey)}`, 'quorum none');
     expect(() => verifyReceipts(bytes, policy)).toThrow(refusal('statement-audience'));
   });

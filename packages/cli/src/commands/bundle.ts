@@ -8,7 +8,14 @@ import { readAtMost } from '../files.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
 import { isIndex, parseLeafHash, readStatementFile, statementOf } from '../leaf-reference.ts';
 import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import {
+  type LogKeyOption,
+  type LogOption,
+  logDirectory,
+  openLog,
+  withLogKeyOption,
+  withLogOption,
+} from '../log-option.ts';
 import { isSameFile } from '../logged-artifacts.ts';
 import { loggingProof, receiptSigner } from '../logging-proof.ts';
 import { decimalArgument } from '../numbers.ts';
@@ -16,9 +23,8 @@ import { startProgress } from '../progress.ts';
 import { type OutOptions, outFile, withOutOptions, writeResult } from '../result-file.ts';
 import { printable } from '../text.ts';
 
-interface Options extends LogOption, OutOptions {
+interface Options extends LogOption, LogKeyOption, OutOptions {
   readonly format: 'bundle' | 'tlog-proof' | 'cose';
-  readonly key?: string;
   readonly fromSize?: readonly number[];
   readonly manifest?: string;
   readonly newest?: boolean;
@@ -27,7 +33,7 @@ interface Options extends LogOption, OutOptions {
 
 /** `vitrine bundle` */
 export function registerBundle(program: Command, context: Context): void {
-  withOutOptions(withLogOption(program.command('bundle')))
+  withOutOptions(withLogKeyOption(withLogOption(program.command('bundle'))))
     .summary('write what an agent verifies a release with, offline')
     .description(
       'Write the bundle of a release: the file beside a download with which an agent decides offline whether to install it. It ' +
@@ -49,7 +55,6 @@ export function registerBundle(program: Command, context: Context): void {
         .choices(['bundle', 'tlog-proof', 'cose'])
         .default('bundle'),
     )
-    .option('--key <file>', "with --format cose: the log's own key (default: $VITRINE_KEY, or where init put it)")
     .option('--newest', 'take the newest checkpoint also if no witness has cosigned it')
     .option('--json', 'print one JSON object; needs --out')
     .addHelpText(
@@ -98,7 +103,7 @@ async function bundle(context: Context, reference: string, options: Options): Pr
   await report(context, { log, checkpoint, leaf, statement, bytes }, options);
 }
 
-function checkOptions({ format, fromSize, manifest, key, json, ...options }: Options): void {
+function checkOptions({ format, fromSize, manifest, logKey, json, ...options }: Options): void {
   if (json && outFile(options) === undefined) {
     throw new CliError('usage', 'with --json, name the file of the bundle with --out');
   }
@@ -108,7 +113,9 @@ function checkOptions({ format, fromSize, manifest, key, json, ...options }: Opt
         throw new CliError('usage', `--${name} goes with a bundle, and not with --format ${format}`);
     }
   }
-  if (format !== 'cose' && key !== undefined) throw new CliError('usage', '--key goes with --format cose');
+  if (format !== 'cose' && logKey !== undefined) {
+    throw new CliError('usage', '--log-key goes with --format cose');
+  }
 }
 
 /** @throws CliError `usage` for a leaf that is no release; what `makeBundle` throws */

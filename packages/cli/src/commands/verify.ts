@@ -178,18 +178,15 @@ async function verifyProof(context: Context, file: string | undefined, options: 
   // Whoever mistyped its name is not to look for its proof.
   if (file !== undefined) await lookAt(file);
   const loaded = await readPolicy(options.policy!);
-  // A statement with receipts is its own proof, and that of what it names.
-  const candidate =
-    isRecord || options.raw ? undefined : (options.proof ?? (options.name === undefined ? file : undefined));
-  if (candidate !== undefined) {
+  if (options.proof !== undefined && !isRecord && !options.raw) {
     const { readReceipts, verifyReceiptFile } = await import('../logging-verification.ts');
-    const bytes = await readReceipts(candidate);
+    const bytes = await readReceipts(options.proof);
     if (bytes !== undefined) {
       checkNotAboutIndex(options);
-      const input = { file: candidate === file ? undefined : file, path: candidate, bytes, loaded };
-      return verifyReceiptFile(context, input, options);
+      return verifyReceiptFile(context, { file, path: options.proof, bytes, loaded }, options);
     }
   }
+  if (file !== undefined && options.proof === undefined) await checkNoReceipts(file, options);
   const { path, proof } = await readProof(file, options);
   const { extra } = proof;
   if (extra !== undefined && isIndexProof(extra)) {
@@ -215,6 +212,21 @@ async function verifyProof(context: Context, file: string | undefined, options: 
   if (file !== undefined) return verifyFile(context, file, { proof, loaded }, options);
   if (isRecord) throw notOfStatement(path, 'a record');
   throw new CliError('usage', `name the file that ${path} is a proof of`);
+}
+
+/**
+ * Refuses a statement with receipts where a file is to be verified: no hash covers its receipts, so it can hold anything, a
+ * program for instance, and still be a good proof.
+ */
+async function checkNoReceipts(file: string, { raw, name }: Options): Promise<void> {
+  if (raw || name !== undefined) return;
+  const { readReceipts } = await import('../logging-verification.ts');
+  if ((await readReceipts(file)) === undefined) return;
+  throw new SignerError(
+    'statement-proof-mismatch',
+    `${file} is a statement with receipts, which proves that the statement is logged and nothing of the file itself: verify it ` +
+      'with --proof',
+  );
 }
 
 function checkNotAboutIndex(options: Options): void {

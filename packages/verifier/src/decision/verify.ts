@@ -15,8 +15,9 @@ import { checkers, checkRule, ruleFor } from './rule.ts';
 import { standing } from './standing.ts';
 import { type FoundStatement, hashedBundle } from './statements.ts';
 
-// What no older tree may hide again. A review that the bundle lacks could be anything.
-const REMEMBERED: ReadonlySet<RefusalCode> = new Set(['withdrawn', 'rejected', 'superseded']);
+// What no older tree may hide again. Not that a release was superseded: anybody can make a bundle of an old one from the newest tree, and
+// whoever hands it out once would have an agent refuse the bundle of the newest one until the vendor makes another.
+const REMEMBERED: ReadonlySet<RefusalCode> = new Set(['withdrawn', 'rejected']);
 
 /** What a decision can be told besides. */
 export interface VerifyOptions extends SchemeOptions {
@@ -85,11 +86,11 @@ export function verifyRelease(
   const latest = equalBytes(record.last, release.leafHash);
   if (options.installed && !isDownload(artifact, request)) {
     // Of another release than the one that is there, nothing else is asked.
-    remembering(() => checkReplaced(state, consultation, release, latest));
+    checkReplaced(state, consultation, release, latest);
     checkDownload(artifact, request);
   }
   const { reviews, source } = remembering(() => standing({ bundle, trust, origin, rule, release }));
-  remembering(() => checkLatest(rule.latest || options.installed === true, latest, release));
+  checkLatest(rule.latest || options.installed === true, latest, release);
   checkDownload(artifact, request);
   checkAge({ payload, rule, time, now, maxAge: options.maxAge });
   const { next, consistency } = consult(state, consultation);
@@ -154,10 +155,13 @@ function checkLatest(isWanted: boolean, isLatest: boolean, { statement: { stream
  */
 function checkReplaced(
   state: AgentState,
-  { origin, stream }: Pick<Consultation, 'origin' | 'stream'>,
+  consultation: Consultation,
   { leaf }: FoundStatement,
   isLatest: boolean,
 ): void {
+  // Where the state refuses the checkpoint itself, that says more.
+  consult(state, consultation);
+  const { origin, stream } = consultation;
   const { installed } = streamIn(state, { origin, stream }) ?? {};
   if (!isLatest || (installed !== undefined && installed.leaf >= leaf)) return;
   throw new Refusal(
@@ -166,7 +170,7 @@ function checkReplaced(
   );
 }
 
-/** Has the agent remember what it saw of a release that is no longer to be used, so that no older tree can hide it again. */
+/** Has the agent remember that it saw a withdrawal or a rejection, so that no older tree can hide it again. */
 function rememberRefusal<T>(decide: () => T, consulted: () => Consulted): T {
   try {
     return decide();

@@ -1,5 +1,6 @@
 import { type Inclusion, leafHash, type Signer, verifyInclusion } from '@vitrine/core';
 import { parseStatement } from '@vitrine/signer';
+import { Refusal } from '../refusal.ts';
 import { type Receipt, receiptToBeSigned } from './receipt.ts';
 
 /** What a log gives a receipt for. */
@@ -16,11 +17,18 @@ export interface ReceiptRequest {
  * Signs a receipt for a statement: with the log's own key, and only over the root of a tree that it has signed a checkpoint of.
  *
  * @throws ProofError if the statement is not there; SignerError `statement-malformed`, `statement-newer`; Refusal
+ * `statement-audience` for a statement that is meant for another log,
  * `receipt-malformed` for a statement that is the only leaf, or a stream that is too long. What the signer throws passes.
  */
 export async function signReceipt({ entry, inclusion, signer }: ReceiptRequest): Promise<Receipt> {
   verifyInclusion({ ...inclusion, leafHash: leafHash(entry) });
-  const { stream } = parseStatement(entry);
+  const { stream, audience } = parseStatement(entry);
+  if (audience !== signer.keyName) {
+    throw new Refusal(
+      'statement-audience',
+      `the statement is meant for the log ${audience}, and not for ${signer.keyName}`,
+    );
+  }
   const header = { origin: signer.keyName, stream, keyId: signer.keyId };
   const signature = await signer.sign(receiptToBeSigned(header, inclusion.root));
   const { size, index, proof: path } = inclusion;

@@ -113,7 +113,8 @@ function readOptions() {
   const options = Object.fromEntries([...required, 'timeout'].map((option) => [option, { type: 'string' }]));
   const { timeout = '900', ...values } = parseArgs({ options }).values;
   for (const option of required) if (!values[option]) throw new Error(`--${option} is missing`);
-  if (values.name !== basename(values.name)) throw new Error('--name is the name of a file, without a directory');
+  if (values.name !== basename(values.name) || ['.', '..', 'fork'].includes(values.name))
+    throw new Error('--name is the name of a file, without a directory');
   if (!/^[1-9]\d{0,5}$/.test(timeout)) throw new Error('--timeout is a number of seconds');
   // One deadline for all that a run waits for.
   return { ...values, into: resolve(values.into), signal: AbortSignal.timeout(timeout * 1000) };

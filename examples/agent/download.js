@@ -1,10 +1,16 @@
 import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from './generations.js';
 
 /** A file of a directory or of a web server, piece by piece. */
 export async function* download(from, file, signal) {
-  if (!/^https?:/.test(from)) return yield* createReadStream(join(from, file), { signal });
+  if (!/^https?:/.test(from)) {
+    const path = join(from, file);
+    // To open a pipe waits for a writer, and no signal ends that.
+    if (!(await stat(path)).isFile()) throw new Error(`${path} is not a file`);
+    return yield* createReadStream(path, { signal });
+  }
   const url = new URL(encodeURIComponent(file), from.endsWith('/') ? from : `${from}/`);
   const response = await fetch(url, { signal, headers: { 'accept-encoding': 'identity' } }).catch((error) => {
     throw new Error(`${url}: ${error.cause?.message ?? error.message}`);

@@ -14,6 +14,7 @@ import { Level } from 'level';
 export class Generations {
   #directory;
   #lock;
+  #isDone = false;
   /** The current generation; undefined if there is none yet. */
   old;
   /** The directory of the next one. Nothing in it counts before `commit`. */
@@ -31,8 +32,13 @@ export class Generations {
     await mkdir(join(directory, 'releases'), { recursive: true });
     // The lock of an empty LevelDB: the operating system takes it back when its holder dies, and never before.
     const lock = new Level(join(directory, 'lock'));
-    await lock.open().catch(({ cause }) => {
-      throw cause.code === 'LEVEL_LOCKED' ? new Error(`another agent is at work in ${directory}`) : cause;
+    await lock.open().catch(async ({ cause }) => {
+      if (cause.code === 'LEVEL_LOCKED') throw new Error(`another agent is at work in ${directory}`);
+      // Nothing is in it: a full disk or a power cut may have left it so that it cannot be opened. Two agents still meet at LOCK.
+      for (const name of await readdir(lock.location).catch(() => [])) {
+        if (name !== 'LOCK') await rm(join(lock.location, name), { force: true });
+      }
+      await lock.open();
     });
     try {
       const current = await readlink(join(directory, 'current')).catch((error) => {
@@ -73,6 +79,8 @@ export class Generations {
     const renamed = join(this.#directory, 'current.new');
     await rm(renamed, { force: true });
     await symlink(join('releases', basename(this.next)), renamed);
+    // From here on it may be current, whatever fails.
+    this.#isDone = true;
     await rename(renamed, join(this.#directory, 'current'));
     await sync(this.#directory);
   }
@@ -89,8 +97,10 @@ export class Generations {
     await sync(this.#directory);
   }
 
-  close() {
-    return this.#lock.close();
+  /** Removes what did not become current, so that a full disk is not left full, and lets others have the directory. */
+  async close() {
+    if (!this.#isDone) await rm(this.next, { recursive: true, force: true });
+    await this.#lock.close();
   }
 }
 

@@ -14,8 +14,7 @@ fi
 
 # Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems; ssh-agent
 # signs statements; chromium runs the browser build of the verifier; zstd makes and applies the deltas of examples/agent;
-# sigtool makes signature databases, and the rules of
-# sagan and modsecurity are such.
+# sigtool makes signature databases, and the rules of sagan and modsecurity are such.
 missing=()
 command -v age > /dev/null || missing+=(age)
 command -v mount > /dev/null || missing+=(mount)

@@ -1,7 +1,8 @@
-import { lstat, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { CliError, fileError, isMissing } from './errors.ts';
+import { isThere } from './files.ts';
 
 // A decision takes much less.
 const PATIENCE = 15_000;
@@ -58,15 +59,5 @@ async function whereItIs(path: string): Promise<string> {
       ? `${path} is a link that leads nowhere`
       : `the directory ${dirname(path)} does not exist`;
     throw new CliError(failure.code, message, { cause: error });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { WriteFileOptions } from '@vitrine/core/log';
@@ -18,6 +18,18 @@ export async function readAtMost(path: string, limit: number): Promise<Uint8Arra
     throw fileError(path, error);
   } finally {
     await file?.close();
+  }
+}
+
+/** Whether there is anything at a path, be it a link that leads nowhere. @throws CliError `file-io` */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    const failure = fileError(path, error);
+    if (isMissing(failure)) return false;
+    throw failure;
   }
 }
 

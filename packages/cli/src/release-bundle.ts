@@ -1,13 +1,14 @@
-import { access, constants, lstat } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
-import { MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
+import { makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
-import { CliError, fileError, isMissing } from './errors.ts';
-import { readAtMost, writeNewFile } from './files.ts';
+import { CliError, fileError } from './errors.ts';
+import { isThere, writeNewFile } from './files.ts';
 import { type LogOption, logDirectory, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
+import { readBundledManifest } from './released-files.ts';
 
 /** What {@link withBundleOptions} leaves among a command's options. */
 export interface BundleOptions extends LogOption {
@@ -60,11 +61,7 @@ export async function prepareBundle(
 
 /** Refuses a path at which no file can be made. @throws CliError `file-exists`, `file-missing`, `file-io` */
 async function checkFree(path: string): Promise<void> {
-  const found = await lstat(path).catch((error: unknown) => {
-    const failure = fileError(path, error);
-    if (!isMissing(failure)) throw failure;
-  });
-  if (found !== undefined) throw new CliError('file-exists', `${path} is there already`);
+  if (await isThere(path)) throw new CliError('file-exists', `${path} is there already`);
   const directory = dirname(path);
   await access(directory, constants.W_OK).catch((error: unknown) => {
     throw fileError(directory, error);
@@ -83,8 +80,7 @@ async function writeBundle(
   const leaf = (await log.indexOf(leafHash(release)))!;
   const checkpoint = log.checkpoint();
   checkMet(checkpoint, leaf, path, loaded);
-  const { manifest: listed } = options;
-  const manifest = listed === undefined ? undefined : await readAtMost(listed, MAX_BUNDLED_MANIFEST_SIZE);
+  const manifest = await readBundledManifest(options.manifest);
   try {
     const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
     await writeNewFile(path, bytes);

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { compareText } from '@vitrine/core';
 import { type Artifact, formatManifest, type ReleasedFiles } from '@vitrine/signer';
+import { MAX_BUNDLED_MANIFEST_SIZE } from '@vitrine/verifier';
 import { CliError } from './errors.ts';
 import { readAtMost, writeNewFile } from './files.ts';
 import { inputFile } from './hashed-file.ts';
@@ -30,6 +31,11 @@ export async function releasedFiles(
   return {
     manifest: { name, size: bytes.length, sha256: new Uint8Array(createHash('sha256').update(bytes).digest()) },
   };
+}
+
+/** The manifest of a release that names one, for its bundle. @throws CliError with `file-` codes */
+export async function readBundledManifest(path: string | undefined): Promise<Uint8Array | undefined> {
+  return path === undefined ? undefined : readAtMost(path, MAX_BUNDLED_MANIFEST_SIZE);
 }
 
 /** Refuses two files of one name. @throws CliError `usage` */

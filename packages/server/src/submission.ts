@@ -106,7 +106,7 @@ async function waitFor(
     throw new ServerError(
       'witness-timeout',
       `logged, and not cosigned yet by as many witnesses as the policy of this log asks for: do not append it again, ${'look at /checkpoint later'}`,
-      { cause, extra: indices.length === 1 ? { index: indices[0]! } : { indices: indices.join(' ') } },
+      { cause, extra: indices.length === 1 ? { index: indices[0]! } : { indices } },
     );
   }
 }

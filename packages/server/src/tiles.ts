@@ -97,7 +97,7 @@ export function tileRoutes(app: Hono<ServerEnv>, source: TileSource): void {
   const tiles = new ServedTiles(source);
   const answer = (c: Context<ServerEnv>, { plain, gzipped }: Served): Response =>
     respond(c, gzipped !== undefined && acceptsGzip(c.req.header('accept-encoding')) ? gzipped : plain);
-  app.get('/tile/*', (c) => {
+  app.get('/tile/*', (c): Response | Promise<Response> => {
     const { path } = c.req;
     // At once, because most are.
     const kept = tiles.kept(path);

@@ -37,6 +37,8 @@ export type CoreErrorCode =
   | 'log-key'
   | 'log-admission'
   | 'log-index'
+  | 'log-mirror'
+  | 'index-false'
   | 'stream-missing'
   | 'stream-present'
   | 'store-exists'

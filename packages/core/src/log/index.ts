@@ -9,5 +9,6 @@ export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-rea
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
 export { reindex } from './reindex.ts';
+export { type CreateReplicaOptions, type OpenReplicaOptions, Replica } from './replica.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

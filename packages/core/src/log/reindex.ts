@@ -31,9 +31,9 @@ export async function reindex(
 ): Promise<Head> {
   const description = parseDescription(await store.description());
   if (!description.indexed) throw unindexed(description.origin);
-  const { head, checkpoints } = await openTree(store, signingKey(description));
+  const { head, stored, checkpoints } = await openTree(store, { ...description, key: signingKey(description) });
   const { size } = head;
-  const writer = new DerivedWriter(store, head);
+  const writer = new DerivedWriter(store, stored);
   if (size === 0) {
     await removeOthers(store, new Set(), writer);
     return head;

@@ -3,7 +3,9 @@ import { CoreError } from '../error.ts';
 import { type IndexEntry, indexEntryOf } from '../log-index/index-entry.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { type OpenedIndexHead, readIndexHead } from './index-head.ts';
+import { INDEX_KEY_PREFIX } from './index-keys.ts';
 import { IndexTree } from './index-tree.ts';
+import { LEAF_KEY_PREFIX } from './known-leaves.ts';
 import type { Head, Store } from './store.ts';
 import { StoreReader } from './store-reader.ts';
 import { StoredEntries } from './stored-entries.ts';
@@ -34,7 +36,7 @@ export async function openIndex(
 ): Promise<OpenedIndexHead | undefined> {
   const head = await readIndexHead(store);
   if (head === undefined) {
-    if (least > 0) throw corrupt('the log has no index, or one that is being derived');
+    if (least > 0 || !(await isUnused(store))) throw corrupt('the log has no index, or one that is being derived');
     return undefined;
   }
   const indexed = head.version + 1;
@@ -52,6 +54,14 @@ export async function openIndex(
     throw corrupt('the index has another root than the index entry that the log ends with');
   }
   return { ...head, root };
+}
+
+/** Whether nothing is stored that is derived with an index. */
+async function isUnused(store: Store): Promise<boolean> {
+  for (const prefix of [INDEX_KEY_PREFIX, LEAF_KEY_PREFIX]) {
+    for await (const _ of store.derived(Uint8Array.of(prefix))) return false;
+  }
+  return true;
 }
 
 /** The index entry that a log ends with. @throws CoreError `log-corrupt` if it ends with another one */

@@ -104,10 +104,10 @@ export class ReplicaIndex {
           }
           continue;
         }
-        await this.#refuseTwins([...group.map((one) => one.leafHash), leafHash], start);
+        const leaves = await this.#leavesOf([...group.map((one) => one.leafHash), leafHash], start);
         const extension = await checkVersion(this.#indexer, { entries: group, start, found }, refused);
+        this.#add(extension, leaves);
         start += group.length + 1;
-        this.#add(extension, start);
         group = [];
         bytes = 0;
         if (this.#part.isFull) await this.#commit(onProgress);
@@ -120,26 +120,25 @@ export class ReplicaIndex {
     if (this.#refusal !== undefined) throw this.#refusal;
   }
 
-  /** Takes note of the leaves of a group. @throws CoreError `index-false` if one of them stands in the tree before itself */
-  async #refuseTwins(hashes: readonly Uint8Array[], start: number): Promise<void> {
+  /** The leaves of a group. @throws CoreError `index-false` if one of them stands in the tree before itself */
+  async #leavesOf(hashes: readonly Uint8Array[], start: number): Promise<Leaves> {
     const leafHashes = new Uint8Array(hashes.length * HASH_SIZE);
     hashes.forEach((hash, i) => {
       leafHashes.set(hash, i * HASH_SIZE);
     });
     const { indices, fresh } = await this.#knownLeaves.add(leafHashes, this.#end, start);
-    if (fresh.length === hashes.length) {
-      this.#part.leaves.push({ leafHashes, start });
-      return;
-    }
+    if (fresh.length === hashes.length) return { leafHashes, start };
     const twin = hashes.findIndex((_, i) => !fresh.includes(i));
     throw refused(
       `entry ${start + twin} is entry ${indices[twin]} once more, and a log of statements has no entry twice`,
     );
   }
 
-  #add({ versioned, lasting, replaced }: IndexExtension, end: number): void {
+  #add({ versioned, lasting, replaced }: IndexExtension, leaves: Leaves): void {
     const part = this.#part;
+    const end = leaves.start + leaves.leafHashes.length / HASH_SIZE;
     const version = end - 1;
+    part.leaves.push(leaves);
     for (const pair of versioned) part.versioned.set(mapKey(pair[0]), pair);
     part.lasting.push(...lasting);
     part.end = end;
@@ -175,13 +174,19 @@ export class ReplicaIndex {
   }
 }
 
+/** The leaf hashes of a group, and the leaf index of the first. */
+interface Leaves {
+  readonly leafHashes: Uint8Array;
+  readonly start: number;
+}
+
 /** What one commit is to write. */
 class Part {
   /** Nodes and records, by key. */
   readonly versioned = new Map<string, DerivedPair>();
   readonly lasting: DerivedPair[] = [];
   readonly removed: Uint8Array[] = [];
-  readonly leaves: { readonly leafHashes: Uint8Array; readonly start: number }[] = [];
+  readonly leaves: Leaves[] = [];
   /** How many keys it lists as replaced. */
   replaced = 0;
   /** Entries that are indexed once this is written; 0 if nothing is to be. */

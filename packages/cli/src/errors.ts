@@ -81,6 +81,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'note-signature': REFUSED,
   'checkpoint-malformed': REFUSED,
   'checkpoint-origin': REFUSED,
+  'checkpoint-root': REFUSED,
   'cosignature-malformed': REFUSED,
   // A policy that was tampered with often no longer parses, and nothing may pass under it.
   'policy-malformed': REFUSED,

@@ -18,6 +18,7 @@ export type CoreErrorCode =
   | 'key-type'
   | 'checkpoint-malformed'
   | 'checkpoint-origin'
+  | 'checkpoint-root'
   | 'cosignature-malformed'
   | 'policy-malformed'
   | 'policy-log'

@@ -32,7 +32,7 @@ export abstract class LogReading implements LogView {
   protected head: Head;
   protected readonly reader: StoreReader;
   protected readonly stored: StoredEntries;
-  protected readonly checkpoints: CheckpointKeeper;
+  protected checkpoints: CheckpointKeeper;
   /** Of the index, what is on its way into the store. */
   protected readonly pending: PendingDerived;
   protected readonly tree: IndexTree;

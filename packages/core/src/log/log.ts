@@ -24,7 +24,7 @@ import { type Sequenced, Sequencer } from './sequencer.ts';
 import type { Store } from './store.ts';
 
 /** What a log is created with. */
-export interface CreateOptions extends Omit<LogDescription, 'indexed'> {
+export interface CreateOptions extends Omit<LogDescription, 'indexed' | 'mirror'> {
   /** Holds the key of type 0x01. */
   readonly signer: Signer;
   /** Judges what a log of statements takes: without one it takes nothing yet. */
@@ -101,7 +101,7 @@ export class Log extends LogReading implements AsyncDisposable {
    */
   static async create(createStore: (description: Uint8Array) => Promise<Store>, options: CreateOptions): Promise<Log> {
     const { origin, vkeys, kind, duplicates, signer, admission, mapping } = options;
-    const description = { origin, vkeys, kind, duplicates, indexed: mapping !== undefined };
+    const description = { origin, vkeys, kind, duplicates, indexed: mapping !== undefined, mirror: false };
     // Before anything is created: a log with a wrong key could never be opened.
     const key = signingKey(description);
     checkSigner(signer, key);
@@ -119,19 +119,29 @@ export class Log extends LogReading implements AsyncDisposable {
    * Opens the log in a store, after checking that its right edge, its head and its checkpoints agree. The log then owns
    * the store; if opening fails, the caller still does.
    *
-   * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log;
+   * A mirror can be opened without a signer, and shows what it has published.
+   *
+   * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log; `log-mirror`
+   * for a signer and a mirror;
    * `log-admission` for an admission of a log that is raw, and would take anything; `log-index` for a mapping for a log
    * without an index; `store-` codes
    */
   static async open(store: Store, options: OpenOptions = {}): Promise<Log> {
     const { signer, admission, mapping } = options;
     const description = parseDescription(await store.description());
+    const { mirror } = description;
     const key = signingKey(description);
+    if (mirror && signer !== undefined) {
+      throw new CoreError(
+        'log-mirror',
+        `this is a mirror of ${description.origin}: only the log itself can be appended to`,
+      );
+    }
     if (signer !== undefined) checkSigner(signer, key);
     checkAdmission(description, admission);
     checkMapping(description, mapping);
-    const tree = await openTree(store, key);
-    const index = description.indexed ? await openIndex(store, { ...description, key, head: tree.head }) : undefined;
+    const tree = await openTree(store, { key, mirror });
+    const index = description.indexed ? await openIndex(store, { ...description, key, ...tree }) : undefined;
     const log = new Log(store, description, key, { ...tree, index }, options);
     // The log stopped after storing this head and before signing it, or before storing the signature.
     const { signed } = log.checkpoints.current;

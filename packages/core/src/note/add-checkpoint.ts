@@ -18,7 +18,7 @@ export const MAX_ADD_CHECKPOINT_SIZE: number = MAX_NOTE_SIZE + 4096;
 
 /**
  * Reads the body of an add-checkpoint request: exactly what {@link formatAddCheckpoint} writes. The checkpoint must be
- * well-formed; nothing is verified. https://c2sp.org/tlog-witness#add-checkpoint
+ * well-formed, but an empty tree may have any root; nothing is verified. https://c2sp.org/tlog-witness#add-checkpoint
  *
  * @throws ProofError `proof-malformed`; `proof-length` for more than 63 hashes
  */

@@ -21,16 +21,25 @@ export interface Checkpoint {
 const malformed = (message: string, cause?: unknown): CoreError =>
   new CoreError('checkpoint-malformed', message, { cause });
 
-function check({ origin, size, root, extensions }: Checkpoint): void {
+function check({ origin, root, extensions }: Checkpoint): void {
   const lines = [origin, ...extensions];
   if (lines.includes('')) throw malformed('a checkpoint has no empty lines');
   if (lines.some((line) => line.includes('\n')) || !isNoteText(lines.join('\n')))
     throw malformed('a checkpoint has no control characters in its lines');
   if (root.length !== HASH_SIZE) throw malformed(`a root hash is ${HASH_SIZE} bytes, found ${root.length}`);
-  // https://c2sp.org/tlog-witness#add-checkpoint
-  if (size === 0 && !equalBytes(root, EMPTY_ROOT)) {
-    throw malformed('the root hash of an empty tree is the hash of the empty string, found another');
-  }
+}
+
+/**
+ * Refuses a tree of size 0 that has another root than the empty tree. https://c2sp.org/tlog-witness#add-checkpoint
+ *
+ * @throws CoreError `checkpoint-root`
+ */
+export function checkEmptyRoot({ size, root }: Pick<Checkpoint, 'size' | 'root'>): void {
+  if (size !== 0 || equalBytes(root, EMPTY_ROOT)) return;
+  throw new CoreError(
+    'checkpoint-root',
+    'the root hash of an empty tree is the hash of the empty string, found another',
+  );
 }
 
 /**
@@ -38,9 +47,16 @@ function check({ origin, size, root, extensions }: Checkpoint): void {
  * {@link formatCheckpoint} writes. A tree of size 0 must have the empty tree's root. Unverified: `openCheckpoint` reads
  * and verifies. https://c2sp.org/tlog-checkpoint#note-text
  *
- * @throws CoreError `checkpoint-malformed`
+ * @throws CoreError `checkpoint-malformed`, `checkpoint-root`
  */
 export function parseCheckpoint(text: string): Checkpoint {
+  const checkpoint = readCheckpoint(text);
+  checkEmptyRoot(checkpoint);
+  return checkpoint;
+}
+
+/** As {@link parseCheckpoint}, but an empty tree may have any root: who signed that one has to be known first. */
+export function readCheckpoint(text: string): Checkpoint {
   if (!text.endsWith('\n')) throw malformed('the text of a checkpoint ends in a newline');
   const [origin, size, root, ...extensions] = text.slice(0, -1).split('\n');
   if (origin === undefined || size === undefined || root === undefined) {
@@ -59,12 +75,13 @@ export function parseCheckpoint(text: string): Checkpoint {
 /**
  * Writes the text of a checkpoint, for a note.
  *
- * @throws CoreError `checkpoint-malformed` if {@link parseCheckpoint} would refuse it
+ * @throws CoreError `checkpoint-malformed` or `checkpoint-root` if {@link parseCheckpoint} would refuse it
  * @throws RangeError if `size` is not a safe integer from 0
  */
 export function formatCheckpoint(checkpoint: Checkpoint): string {
   const { origin, size, root, extensions } = checkpoint;
   if (!Number.isSafeInteger(size) || size < 0) throw new RangeError('size must be an integer from 0 to 2^53 - 1');
   check(checkpoint);
+  checkEmptyRoot(checkpoint);
   return [origin, size, formatBase64(root), ...extensions].map((line) => `${line}\n`).join('');
 }

@@ -1,4 +1,5 @@
 import { CoreError } from '../error.ts';
+import { checkEmptyRoot } from './checkpoint.ts';
 import { ed25519CosignedMessage, fitsCosignedMessage, mlDsaCosignedMessage } from './cosigned-message.ts';
 import { type Cosigner, checkCosignatureType } from './cosigner.ts';
 import { KEY_TYPE_ED25519_COSIGNATURE } from './key-type.ts';
@@ -44,7 +45,7 @@ function cosignedMessage(key: VerifierKey, note: NoteText, timestamp: bigint): U
  * Cosigns a checkpoint and returns the signature line. Whoever cosigns states that the tree is consistent with all that it
  * has seen of this log, and with a time that it is the largest: make sure first. https://c2sp.org/tlog-cosignature
  *
- * @throws CoreError `checkpoint-malformed`; `cosignature-malformed` if the origin is too long for type 0x06; `key-type`
+ * @throws CoreError `checkpoint-malformed`, `checkpoint-root`; `cosignature-malformed` if the origin is too long for type 0x06; `key-type`
  * @throws RangeError if `time` is not a safe integer from 0, or 0 for type 0x04
  */
 export async function cosign({ text, cosigner, time }: CosignRequest): Promise<NoteSignature> {
@@ -54,7 +55,9 @@ export async function cosign({ text, cosigner, time }: CosignRequest): Promise<N
   if (!Number.isSafeInteger(time) || time < first)
     throw new RangeError(`time must be an integer from ${first}, in seconds`);
   const timestamp = BigInt(time);
-  const signature = await cosigner.sign(cosignedMessage(vkey, new NoteText(text), timestamp));
+  const note = new NoteText(text);
+  checkEmptyRoot(note.checkpoint);
+  const signature = await cosigner.sign(cosignedMessage(vkey, note, timestamp));
   return { keyName: vkey.keyName, keyId: vkey.keyId, signature: formatTimestampedSignature({ timestamp, signature }) };
 }
 

@@ -1,4 +1,4 @@
-import { type Checkpoint, parseCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, readCheckpoint } from './checkpoint.ts';
 import { encodeUtf8 } from './text.ts';
 
 /**
@@ -21,9 +21,9 @@ export class NoteText {
     return this.#bytes;
   }
 
-  /** What the text says as a checkpoint. @throws CoreError `checkpoint-malformed` if it is none */
+  /** What the text says as a checkpoint, in which an empty tree may have any root. @throws CoreError `checkpoint-malformed` if it is none */
   get checkpoint(): Checkpoint {
-    this.#checkpoint ??= parseCheckpoint(this.text);
+    this.#checkpoint ??= readCheckpoint(this.text);
     return this.#checkpoint;
   }
 }

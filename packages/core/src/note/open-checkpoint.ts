@@ -1,5 +1,5 @@
 import { CoreError } from '../error.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import { type Checkpoint, checkEmptyRoot } from './checkpoint.ts';
 import { formatKeyType, KEY_TYPE_ED25519, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './key-type.ts';
 import { verifiersOf } from './key-verifier.ts';
 import { NoteText } from './note-text.ts';
@@ -42,7 +42,7 @@ export function checkLogKeyType(type: number): void {
  *
  * @throws CoreError `note-too-large`, `note-malformed`, `checkpoint-malformed`; `checkpoint-origin` if it is of another
  * log, or a key's name is another than the origin; `note-unsigned`, `note-signature`, `key-malformed` as `openNote`;
- * `key-type`
+ * `key-type`; `checkpoint-root` if the log signed another root for the empty tree than it has
  */
 export function openCheckpoint(bytes: Uint8Array, options: OpenCheckpointOptions): OpenedCheckpoint {
   return openSignedCheckpoint(readSignedCheckpoint(bytes), options);
@@ -84,6 +84,7 @@ export function openSignedCheckpoint(
   const log = logs[0];
   if (log === undefined)
     throw new CoreError('note-unsigned', `no known key of the log ${quote(origin)} signed the checkpoint`);
+  checkEmptyRoot(checkpoint);
   const coversText = logs.some(({ type }) => type === KEY_TYPE_ED25519);
   return { checkpoint: coversText ? checkpoint : { ...checkpoint, extensions: [] }, note, log };
 }

@@ -2,7 +2,7 @@ import { formatBase64, parseBase64 } from '../bytes/base64.ts';
 import { CoreError, ProofError } from '../error.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { MAX_PROOF_LENGTH } from '../tree/proof.ts';
-import { parseCheckpoint } from './checkpoint.ts';
+import { readCheckpoint } from './checkpoint.ts';
 import { reading } from './reading.ts';
 import { parseSignedNote } from './signed-note.ts';
 import { decodeUtf8, encodeUtf8 } from './text.ts';
@@ -22,7 +22,7 @@ export const malformedProof = (message: string, cause?: unknown): ProofError =>
 
 function checkNote(bytes: Uint8Array): void {
   try {
-    parseCheckpoint(parseSignedNote(bytes).text);
+    readCheckpoint(parseSignedNote(bytes).text);
   } catch (error) {
     throw error instanceof CoreError ? malformedProof(`the checkpoint: ${error.message}`, error) : error;
   }

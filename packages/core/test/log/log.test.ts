@@ -523,7 +523,9 @@ describe('opening a store that does not fit together', () => {
     const damaged = await disk();
     const { origin, vkeys } = OPTIONS;
     const cases: [string, unknown][] = [
-      ['store-newer', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
+      ['store-newer', { version: 5, origin, vkeys, kind: 'raw', duplicates: false, indexed: false, mirror: false }],
+      ['store-corrupt', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
+      ['store-corrupt', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false, mirror: 1 }],
       ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false }],
       ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false, indexed: true }],
       ['store-corrupt', { version: 2.5, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
@@ -550,7 +552,7 @@ describe('opening a store that does not fit together', () => {
       damaged.description = bytes;
       await expectCode(openLog(damaged), 'store-corrupt');
     }
-    damaged.description = formatDescription({ ...OPTIONS, indexed: false });
+    damaged.description = formatDescription({ ...OPTIONS, indexed: false, mirror: false });
     await expectLog((await openLog(damaged)).log, entriesOf(5));
   });
 

@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { formatCheckpoint, parseCheckpoint } from '../../src/note/checkpoint.ts';
+import { cosign } from '../../src/note/cosignature.ts';
+import { cosignerOf } from '../../src/note/cosigner.ts';
+import { ed25519Signer } from '../../src/note/ed25519.ts';
 import { type OpenCheckpointOptions, openCheckpoint } from '../../src/note/open-checkpoint.ts';
-import { addSignatures, formatSignedNote, parseSignedNote } from '../../src/note/signed-note.ts';
+import { addSignatures, formatSignedNote, parseSignedNote, signNote } from '../../src/note/signed-note.ts';
 import { EMPTY_ROOT } from '../../src/tree/hash.ts';
 import {
   CHECKPOINT,
   CHECKPOINT_TEXT,
   checkpointNote,
   codeOf,
+  codeOfAsync,
   errorOf,
   keyOf,
   LOG,
@@ -77,7 +81,6 @@ describe('a checkpoint', () => {
     ['a tab in its origin', `o\to\n1\n${HASH}\n`],
     ['a carriage return in an extension line', `o\n1\n${HASH}\na\r\n`],
     ['half a surrogate pair', `o\ud800\n1\n${HASH}\n`],
-    ['size 0 and another root than the empty tree’s', `o\n0\n${HASH}\n`],
   ];
   for (const [what, text] of refused) {
     it(`is refused with ${what}`, () => {
@@ -85,13 +88,17 @@ describe('a checkpoint', () => {
     });
   }
 
+  it('is refused with size 0 and another root than the empty tree’s', () => {
+    expect(codeOf(() => parseCheckpoint(`o\n0\n${HASH}\n`))).toBe('checkpoint-root');
+    expect(codeOf(() => formatCheckpoint({ ...CHECKPOINT, size: 0 }))).toBe('checkpoint-root');
+  });
+
   it('is not written if it could not be read', () => {
     for (const bad of [
       { origin: '' },
       { origin: 'a\nb' },
       { origin: 'a\t' },
       { root: ROOT.subarray(1) },
-      { size: 0 },
       { extensions: [''] },
       { extensions: ['a\nb'] },
     ]) {
@@ -165,6 +172,16 @@ describe('opening a checkpoint', () => {
     const { signatures } = parseSignedNote(await checkpointNote([]));
     const bytes = formatSignedNote({ text: 'hello\n', signatures });
     expect(codeOf(() => openCheckpoint(bytes, options))).toBe('checkpoint-malformed');
+  });
+
+  it('refuses another root of the empty tree than it has, once it knows that the log signed it', async () => {
+    const content = `${ORIGIN}\n0\n${HASH}\n`;
+    const signed = formatSignedNote(await signNote(content, [ed25519Signer(LOG)]));
+    expect(codeOf(() => openCheckpoint(signed, options))).toBe('checkpoint-root');
+    const other = formatSignedNote(await signNote(content, [ed25519Signer(keyOf(ORIGIN, 1, 9))]));
+    expect(codeOf(() => openCheckpoint(other, options))).toBe('note-unsigned');
+    const cosigned = cosign({ text: content, cosigner: cosignerOf(witness), time: TIME });
+    expect(await codeOfAsync(cosigned)).toBe('checkpoint-root');
   });
 
   it('needs the scheme of type 0x06 only if such a key has a line', async () => {

@@ -60,14 +60,18 @@ export class ExportedLog implements TileSource {
     }
   }
 
-  /** @throws CoreError `tile-missing` if it is not there, nor one that is wider */
+  /** @throws CoreError `tile-missing` if it is not there, nor one that is wider; `store-corrupt` if it is too short */
   async tile(level: number | 'entries', index: number, width: number): Promise<Uint8Array> {
     const tile: Tile = { level, index, width };
     const found = (await this.#read(tile)) ?? (width < TILE_WIDTH ? await this.#wider(tile) : undefined);
     if (found === undefined) {
       throw new CoreError('tile-missing', `${formatTilePath(tile)} is not in the directory that is served here`);
     }
-    return tilePrefix(found, level, width);
+    try {
+      return tilePrefix(found, level, width);
+    } catch (cause) {
+      throw new CoreError('store-corrupt', `${this.directory}: ${formatTilePath(tile)} is damaged`, { cause });
+    }
   }
 
   /** A file beside the tiles; undefined if it is not there. */

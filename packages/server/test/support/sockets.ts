@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import type { Hono } from 'hono';
+import type { Env, Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import type { Limits } from '../../src/limits.ts';
 import { type Listener, type ListenOptions, listen } from '../../src/listen.ts';
@@ -16,7 +16,7 @@ export async function listening(
 }
 
 /** An application that listens, until the test is done. */
-export async function listenTo(app: Hono, options: Partial<ListenOptions> = {}): Promise<Listener> {
+export async function listenTo<E extends Env>(app: Hono<E>, options: Partial<ListenOptions> = {}): Promise<Listener> {
   const listener = await listen(app, { host: '127.0.0.1', port: 0, ...options });
   onTestFinished(() => listener.close());
   return listener;

@@ -1,0 +1,45 @@
+/**
+ * Why this package refused something, or could not do it. Codes are stable and documented in docs/errors.md; messages are
+ * for people and may change.
+ */
+export type WitnessErrorCode =
+  | 'witness-request'
+  | 'witness-log'
+  | 'witness-signature'
+  | 'witness-conflict'
+  | 'witness-proof'
+  | 'witness-limit'
+  | 'witness-clock'
+  | 'evidence-malformed'
+  | 'evidence-newer'
+  | 'state-missing'
+  | 'state-foreign'
+  | 'state-newer'
+  | 'state-locked'
+  | 'state-corrupt'
+  | 'state-io'
+  | 'state-closed';
+
+/** What a caller can act on, beside the code. */
+interface WitnessErrorOptions {
+  readonly cause?: unknown;
+  /** Of `witness-conflict`: the size that was seen last. */
+  readonly size?: number;
+  /** Of `witness-limit`: seconds until it is worth asking again, at least 1. */
+  readonly retryAfter?: number;
+}
+
+/** The one error class of `@vitrine/witness`. */
+export class WitnessError extends Error {
+  override readonly name: string = 'WitnessError';
+  readonly code: WitnessErrorCode;
+  readonly size: number | undefined;
+  readonly retryAfter: number | undefined;
+
+  constructor(code: WitnessErrorCode, message: string, { cause, size, retryAfter }: WitnessErrorOptions = {}) {
+    super(message, { cause });
+    this.code = code;
+    this.size = size;
+    this.retryAfter = retryAfter;
+  }
+}

@@ -18,7 +18,11 @@ export type WitnessErrorCode =
   | 'state-locked'
   | 'state-corrupt'
   | 'state-io'
-  | 'state-closed';
+  | 'state-closed'
+  | 'mirror-key'
+  | 'mirror-fork'
+  | 'mirror-behind'
+  | 'mirror-source';
 
 /** What a caller can act on, beside the code. */
 interface WitnessErrorOptions {

@@ -8,6 +8,7 @@ export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
+export type { LogReading } from './log-reading.ts';
 export { reindex } from './reindex.ts';
 export { type CreateReplicaOptions, type OpenReplicaOptions, Replica } from './replica.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';

@@ -1,53 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FetchTile, MAX_BUNDLE_SIZE, MAX_NOTE_SIZE, parseTilePath, TILE_WIDTH } from '@vitrine/core';
-import { WitnessError } from '../error.ts';
-import { HttpClient, type HttpOptions } from './http-get.ts';
+import { CoreError, type FetchTile, parseTilePath } from '@vitrine/core';
+import type { LogReading } from '@vitrine/core/log';
 
-/** Where a log is copied from: https://c2sp.org/tlog-tiles. What it gives is not verified. */
-export interface LogSource {
-  /** The signed checkpoint. @throws WitnessError `fetch-failed` */
-  checkpoint(): Promise<Uint8Array>;
-  /** What is at the path of a tile or a bundle. */
-  readonly fetchTile: FetchTile;
-}
+/**
+ * Where a log is copied from: what is at a path below its prefix, a tile's, a bundle's or `checkpoint`; undefined if nothing is.
+ * Nothing of it is verified. https://c2sp.org/tlog-tiles
+ */
+export type LogSource = FetchTile;
 
-const CHECKPOINT = 'checkpoint';
-const MAX_TILE_SIZE = TILE_WIDTH * 32;
-
-/** A log that is served over HTTP below a prefix. @throws WitnessError `fetch-failed` for what is no URL */
-export function httpSource(prefix: string, options: HttpOptions): LogSource {
-  const client = new HttpClient(prefix, options);
-  return {
-    checkpoint: async () => {
-      const note = await client.get({ path: CHECKPOINT, limit: MAX_NOTE_SIZE });
-      if (note === undefined) throw new WitnessError('fetch-failed', `there is no ${client.prefix}${CHECKPOINT}`);
-      return note;
-    },
-    fetchTile: (path) => {
-      const limit = parseTilePath(path).level === 'entries' ? MAX_BUNDLE_SIZE : MAX_TILE_SIZE;
-      return client.get({ path, limit });
-    },
-  };
-}
+/** The path of a log's signed checkpoint. */
+export const CHECKPOINT_PATH = 'checkpoint';
 
 /** A log that was exported to a directory. */
 export function directorySource(directory: string): LogSource {
-  const read = async (path: string): Promise<Uint8Array | undefined> => {
+  return async (path) => {
     try {
       return new Uint8Array(await readFile(join(directory, path)));
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;
-      throw new WitnessError('fetch-failed', `${join(directory, path)} cannot be read: ${message}`, { cause });
+      throw new CoreError('store-io', `${join(directory, path)} cannot be read: ${message}`, { cause });
     }
   };
-  return {
-    checkpoint: async () => {
-      const note = await read(CHECKPOINT);
-      if (note === undefined) throw new WitnessError('fetch-failed', `there is no ${join(directory, CHECKPOINT)}`);
-      return note;
-    },
-    fetchTile: read,
+}
+
+/** A log, or a copy of one, that is open here. */
+export function logSource(log: LogReading): LogSource {
+  return async (path) => {
+    if (path === CHECKPOINT_PATH) return log.checkpoint().note;
+    const { level, index, width } = parseTilePath(path);
+    return log.tile(level, index, width);
   };
 }

@@ -63,7 +63,7 @@ export class Follower {
       failures = (await this.#attempt(woken)) ? failures + 1 : 0;
       const after = this.#mirror.replica.published();
       if (after !== undefined && after.size !== before?.size) onPublished?.(after);
-      const isAgain = woken && failures > 0 && failures <= RETRIES;
+      const isAgain: boolean = woken && failures > 0 && failures <= RETRIES;
       await rest(isAgain ? Math.min(RETRY, interval) : interval, [signal, this.#wake.signal]);
       woken = this.#wake.signal.aborted || isAgain;
     }

@@ -46,6 +46,9 @@ export interface CreateMirrorOptions extends MirrorOptions {
 /** Where a mirror keeps what it has seen of its log: in the directory of the copy. */
 const STATE = 'mirror';
 
+/** Seconds after which the same checkpoint is cosigned again. */
+const RENEWAL = 300;
+
 /** How many pending checkpoints are known. https://c2sp.org/tlog-mirror#processing */
 const KEPT_CHECKPOINTS = 16;
 
@@ -227,8 +230,18 @@ export class Mirror implements AsyncDisposable {
     });
   }
 
-  /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds. */
-  isStale(seconds: number): boolean {
+  /**
+   * The mirror's own signatures of the checkpoint with so many entries, which is published if it is not yet.
+   *
+   * @throws as {@link publish}
+   */
+  async cosigned(size: number): Promise<NoteSignature[]> {
+    if (this.replica.published()?.size !== size || this.isStale(RENEWAL)) await this.publish(size);
+    return this.cosignatures();
+  }
+
+  /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds: after a few minutes. */
+  isStale(seconds: number = RENEWAL): boolean {
     const { keys = [], indexKeys = [], now } = this.#options;
     const cosigners = [...keys, ...indexKeys];
     const lines = this.#signaturesBy(cosigners);

@@ -17,9 +17,6 @@ export interface PullOptions {
 
 const PARALLEL = 8;
 
-/** Seconds after which a mirror signs the same checkpoint again. */
-const RENEWAL = 300;
-
 /**
  * Copies what a log has now, and publishes its checkpoint. Every entry is authenticated against a checkpoint that the log signed
  * before it is stored. What is there already is not fetched again, so a copy that was interrupted goes on.
@@ -36,8 +33,7 @@ export async function pull(mirror: Mirror, options: PullOptions): Promise<LogChe
   const others = pending.text === text ? signatures.filter((line) => !isOneOf(line, pending.signatures)) : [];
   const published = mirror.replica.published();
   const known = published?.size === pending.size ? parseSignedNote(published.note).signatures : undefined;
-  if (known !== undefined && !mirror.isStale(RENEWAL) && others.every((line) => isOneOf(line, known)))
-    return published!;
+  if (known !== undefined && !mirror.isStale() && others.every((line) => isOneOf(line, known))) return published!;
   await copyEntries(mirror, pending, options);
   return mirror.publish(pending.size, others);
 }

@@ -4,6 +4,7 @@ import type { StreamName, StreamRecord } from '../log-index/stream.ts';
 import type { SubjectRecord } from '../log-index/subject.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { tileWidth } from '../tile/tile.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
 import { treeRoot } from '../tree/interval.ts';
 import { type MultiProofClaim, proveMulti, verifyMulti } from '../tree/multi-proof.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
@@ -31,7 +32,7 @@ export abstract class LogReading implements LogView {
   protected head: Head;
   protected readonly reader: StoreReader;
   protected readonly stored: StoredEntries;
-  protected readonly checkpoints: CheckpointKeeper;
+  protected checkpoints: CheckpointKeeper;
   /** Of the index, what is on its way into the store. */
   protected readonly pending: PendingDerived;
   protected readonly tree: IndexTree;
@@ -227,6 +228,12 @@ export abstract class LogReading implements LogView {
    */
   async latest(stream: StreamName, size?: number): Promise<Latest | undefined> {
     return this.#indexAt(size, (index, at) => index.latest(stream, at));
+  }
+
+  /** As {@link latest}, for who knows the stream's key only: `streamKey` makes it. @throws as {@link latest} */
+  async latestOf(key: Uint8Array, size?: number): Promise<Latest | undefined> {
+    if (key.length !== HASH_SIZE) throw new RangeError(`the key of a stream is ${HASH_SIZE} bytes`);
+    return this.#indexAt(size, (index, at) => index.latestOf(key, at));
   }
 
   /**

@@ -198,7 +198,7 @@ describe('A request to add a checkpoint', () => {
 
   test('is passed on, and not stored again, for the newest checkpoint once more', async () => {
     const grown: boolean[] = [];
-    const options = await intake({ admit: (_, grows) => void grown.push(grows) });
+    const options = await intake({ admit: ({ isNew }) => void grown.push(isNew) });
     const asked: boolean[] = [];
     for (const request of [await log.request(0, 3), await log.request(3, 3), await log.request(3, 3)]) {
       await addCheckpoint(request, options, ({ isNew }) => void asked.push(isNew));

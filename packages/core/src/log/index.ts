@@ -2,7 +2,12 @@ export type { Admission, DerivedPair, LogView } from './admission.ts';
 export { type Appended, AppendedBatch } from './appended.ts';
 export type { LogCheckpoint } from './checkpoint-keeper.ts';
 export { formatDescription, type LogDescription, parseDescription } from './description.ts';
-export { type WriteFileOptions, writeFileDurably } from './durable-file.ts';
+export {
+  makeDirectoryDurably,
+  removeUnfinishedFiles,
+  type WriteFileOptions,
+  writeFileDurably,
+} from './durable-file.ts';
 export { type Exported, exportTiles } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { HttpClient, type HttpOptions, HttpProblem } from './http-client.ts';

@@ -15,6 +15,7 @@ import {
   verifyConsistency,
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
+import { readEarlierFile } from './earlier-file.ts';
 import type { Evidence, Kept } from './evidence.ts';
 import type { Finding, FindingKind } from './finding.ts';
 import { type SeenCheckpoint, seenCheckpoint } from './seen-checkpoint.ts';
@@ -30,21 +31,21 @@ export interface AddCheckpointOptions {
   now(): number;
   /**
    * Asked last, before a checkpoint is stored or, if it is the newest one again, passed on. Throws to refuse it.
-   *
-   * @param grows whether it is to be stored
    */
-  admit?(checkpoint: SeenCheckpoint, grows: boolean): void;
+  admit?(added: AddedCheckpoint): void;
   /** Told of every finding, also one that is known already. */
   onFinding?(finding: Finding, kept: Kept): void;
 }
 
-/** A checkpoint that was checked, and is stored. */
+/** A checkpoint that passed all checks. */
 export interface AddedCheckpoint {
   readonly checkpoint: SeenCheckpoint;
   /** The size from which it grew. */
   readonly oldSize: number;
-  /** Whether it was stored now: otherwise it is the newest one once more. */
+  /** Whether it is stored because of this request: otherwise it is the newest one once more. */
   readonly isNew: boolean;
+  /** Whether its text is as it was sent: otherwise it had extension lines that the log's signatures do not cover. */
+  readonly isWhole: boolean;
 }
 
 const NOTHING = { size: 0, root: EMPTY_ROOT };
@@ -67,13 +68,13 @@ export async function addCheckpoint<T>(
 ): Promise<T> {
   const request = refusing('witness-request', () => parseAddCheckpoint(body));
   const { state } = options;
-  const opened = await openRequested(request, options);
+  const { opened, keys } = await openRequested(request, options);
   const { origin, size } = opened.checkpoint;
   if (request.oldSize > size) {
     throw new WitnessError('witness-request', `the old size ${request.oldSize} is above the checkpoint's, ${size}`);
   }
   return state.exclusive(origin, async () => {
-    const seen = await state.checkpoints(origin);
+    const seen = await seenBefore(origin, keys, state);
     const checkpoint = seenCheckpoint(opened, seen[0]);
     const find = (kind: FindingKind, notes: readonly Uint8Array[], reason: string): Promise<void> =>
       keepFinding(options, {
@@ -115,25 +116,40 @@ export async function addCheckpoint<T>(
       throw new WitnessError('witness-proof', cause.message, { cause });
     }
     const isNew = seen[0] === undefined || size > newest.size;
-    options.admit?.(checkpoint, isNew);
+    const isWhole = checkpoint.text === opened.note.text;
+    const added = { checkpoint, oldSize: request.oldSize, isNew, isWhole };
+    options.admit?.(added);
     // If the process dies here, nothing was promised. If it dies after, the log is held to this checkpoint.
     if (isNew) await state.add(checkpoint);
-    return accepted({ checkpoint, oldSize: request.oldSize, isNew });
+    return accepted(added);
   });
+}
+
+/** What was seen of the log, newest first, be it only by an earlier version of the program. */
+async function seenBefore(
+  origin: string,
+  keys: readonly VerifierKey[],
+  state: WitnessState,
+): Promise<readonly SeenCheckpoint[]> {
+  const seen = await state.checkpoints(origin);
+  if (seen.length > 0) return seen;
+  const earlier = await readEarlierFile(state.directory, origin, keys);
+  if (earlier !== undefined) await state.add(earlier);
+  return state.checkpoints(origin);
 }
 
 /** Verifies the log's signature on a requested checkpoint. */
 async function openRequested(
   { checkpoint: bytes }: AddCheckpoint,
   options: AddCheckpointOptions,
-): Promise<OpenedCheckpoint> {
+): Promise<{ readonly opened: OpenedCheckpoint; readonly keys: readonly VerifierKey[] }> {
   const note = parseSignedNote(bytes);
   const origin = note.text.slice(0, note.text.indexOf('\n'));
   const keys = await options.keysOf(origin);
   if (keys.length === 0) throw new WitnessError('witness-log', `the log ${quote(origin)} is not known here`);
   const schemes = await loadSchemes(keys.map(({ type }) => type));
   try {
-    return openCheckpoint(bytes, { origin, keys, schemes });
+    return { opened: openCheckpoint(bytes, { origin, keys, schemes }), keys };
   } catch (cause) {
     if (!(cause instanceof CoreError)) throw cause;
     if (cause.code !== 'checkpoint-root') throw new WitnessError('witness-signature', cause.message, { cause });

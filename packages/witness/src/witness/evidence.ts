@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '@vitrine/core/log';
+import { makeDirectoryDurably, writeFileDurably } from '@vitrine/core/log';
 import { type Finding, findingId, formatFinding } from './finding.ts';
 import { originHash } from './origin-hash.ts';
-import { attempt, makeStateDirectory } from './state-directory.ts';
+import { attempt } from './state-directory.ts';
 
 const DIRECTORY = 'evidence';
 
@@ -64,8 +64,10 @@ export class Evidence {
     if (isFull) return 'dropped';
     files.set(hash, ofLog.add(name));
     try {
-      await makeStateDirectory(this.directory);
-      await attempt(this.directory, () => writeFileDurably(join(this.directory, name), bytes));
+      await attempt(this.directory, async () => {
+        await makeDirectoryDurably(this.directory);
+        await writeFileDurably(join(this.directory, name), bytes);
+      });
     } catch (error) {
       ofLog.delete(name);
       throw error;

@@ -1,12 +1,14 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '@vitrine/core/log';
+import { removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
 import { Level } from 'level';
 import { WitnessError } from '../error.ts';
 
 const FORMAT_NAME = 'vitrine-witness-state';
 /** The only version so far of what a state's directory holds. */
 const FORMAT_VERSION = 1;
+/** Where the logs stand that were added by a command. */
+export const LOGS_DIRECTORY = 'logs';
 const MARKER = 'witness.json';
 const DATABASE = 'db';
 
@@ -39,8 +41,10 @@ export async function openStateDirectory(directory: string): Promise<StateDataba
     compression: false,
   });
   await attempt(directory, () => db.open());
-  if (isThere) return db;
   try {
+    // Now that nobody else has the directory.
+    await attempt(directory, () => removeUnfinishedFiles(directory));
+    if (isThere) return db;
     // Before anything is signed: a database without it has nothing in it yet.
     const marker = new TextEncoder().encode(`${JSON.stringify({ format: FORMAT_NAME, version: FORMAT_VERSION })}\n`);
     await attempt(directory, () => writeFileDurably(join(directory, MARKER), marker));
@@ -51,8 +55,12 @@ export async function openStateDirectory(directory: string): Promise<StateDataba
   }
 }
 
-/** Whether the state was begun already. */
-async function readMarker(directory: string): Promise<boolean> {
+/**
+ * Whether a directory is a state already; if not, it can become one.
+ *
+ * @throws WitnessError `state-missing`, `state-foreign`, `state-newer`; what the file system throws
+ */
+export async function readMarker(directory: string): Promise<boolean> {
   const bytes = await readIfThere(join(directory, MARKER));
   if (bytes !== undefined) {
     checkMarker(directory, bytes);
@@ -70,7 +78,7 @@ async function readMarker(directory: string): Promise<boolean> {
 
 /** The names that can be there before the marker is. */
 const isOwn = (name: string): boolean =>
-  [DATABASE, 'logs'].includes(name) || EARLIER.test(name) || /^\.witness\.json\.[0-9a-f]{16}\.tmp$/.test(name);
+  [DATABASE, LOGS_DIRECTORY].includes(name) || EARLIER.test(name) || /^\.witness\.json\.[0-9a-f]{16}\.tmp$/.test(name);
 
 function checkMarker(directory: string, bytes: Uint8Array): void {
   let marker: { format?: unknown; version?: unknown } | undefined;
@@ -91,17 +99,14 @@ function checkMarker(directory: string, bytes: Uint8Array): void {
   }
 }
 
-/** Makes a directory inside a state, if it is not there. */
-export async function makeStateDirectory(path: string): Promise<void> {
-  await attempt(path, () => mkdir(path, { recursive: true }));
-}
-
 /** A file's bytes, undefined if it is not there. @throws what the file system throws */
 export async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   try {
     return new Uint8Array(await readFile(path));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const { code } = error as NodeJS.ErrnoException;
+    // No file has a name that is too long.
+    if (code === 'ENOENT' || code === 'ENAMETOOLONG') return undefined;
     throw error;
   }
 }

@@ -1,14 +1,32 @@
-import { sha256 } from '@vitrine/core';
+import { parseSignedNote, sha256, type VerifierKey } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
+import {
+  type CosignedNote,
+  cosignedNotePath,
+  hasCosignedNote,
+  openCosignedNote,
+  readCosignedNote,
+  writeCosignedNote,
+} from './cosigned-note.ts';
+import { originHash } from './origin-hash.ts';
 import { decodeSeen, encodeSeen, type SeenCheckpoint } from './seen-checkpoint.ts';
-import { attempt, openStateDirectory, type StateDatabase } from './state-directory.ts';
+import { attempt, openStateDirectory, readIfThere, type StateDatabase } from './state-directory.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** How a state is opened. */
 export interface WitnessStateOptions {
   /** How many checkpoints of each log are kept, from 1, which is what a witness needs. */
-  readonly keep?: number;
+  readonly keep?: number | undefined;
+  /** The witness's own keys, with which what it cosigned is verified: none for a mirror. */
+  readonly cosigners?: readonly VerifierKey[] | undefined;
+}
+
+/** What is known of one log. */
+interface LogState {
+  /** Newest first. */
+  readonly seen: readonly SeenCheckpoint[];
+  readonly cosigned: CosignedNote | undefined;
 }
 
 const SEEN = 0x73;
@@ -33,15 +51,18 @@ export class WitnessState implements AsyncDisposable {
   readonly directory: string;
   readonly #db: StateDatabase;
   readonly #keep: number;
-  /** Newest first. Nobody else writes to the database, so what was read once is known. */
-  readonly #seen = new Map<string, Promise<readonly SeenCheckpoint[]>>();
+  readonly #cosigners: readonly VerifierKey[];
+  /** By origin. Nobody else writes here, so what was read once is known. */
+  readonly #logs = new Map<string, Promise<LogState>>();
+  readonly #origins = new Map<string, string>();
   readonly #queues = new Map<string, Promise<unknown>>();
   #failure: unknown;
 
-  private constructor(directory: string, db: StateDatabase, keep: number) {
+  private constructor(directory: string, db: StateDatabase, { keep = 1, cosigners = [] }: WitnessStateOptions) {
     this.directory = directory;
     this.#db = db;
     this.#keep = keep;
+    this.#cosigners = cosigners;
   }
 
   /**
@@ -50,9 +71,10 @@ export class WitnessState implements AsyncDisposable {
    * @throws WitnessError `state-missing`, `state-foreign`, `state-newer`, `state-locked`, `state-corrupt`, `state-io`
    * @throws RangeError if `keep` is not an integer from 1
    */
-  static async open(directory: string, { keep = 1 }: WitnessStateOptions = {}): Promise<WitnessState> {
+  static async open(directory: string, options: WitnessStateOptions = {}): Promise<WitnessState> {
+    const { keep = 1 } = options;
     if (!Number.isSafeInteger(keep) || keep < 1) throw new RangeError('keep must be an integer from 1');
-    return new WitnessState(directory, await openStateDirectory(directory), keep);
+    return new WitnessState(directory, await openStateDirectory(directory), options);
   }
 
   /**
@@ -61,15 +83,28 @@ export class WitnessState implements AsyncDisposable {
    * @throws WitnessError `state-corrupt` if what is stored does not verify, `state-io`, `state-closed`
    */
   async checkpoints(origin: string): Promise<readonly SeenCheckpoint[]> {
-    this.#checkOpen();
-    let seen = this.#seen.get(origin);
-    if (seen === undefined) {
-      seen = this.#read(origin);
-      this.#seen.set(origin, seen);
-      // What failed may succeed later.
-      seen.catch(() => this.#seen.delete(origin));
+    return (await this.#log(origin)).seen;
+  }
+
+  /** The newest checkpoint of a log that was cosigned, which can be older than the newest one. @throws as {@link checkpoints} */
+  async cosigned(origin: string): Promise<CosignedNote | undefined> {
+    return (await this.#log(origin)).cosigned;
+  }
+
+  /** As {@link cosigned}, of the log whose origin has this hash (SHA-256, lowercase hex). */
+  async cosignedByHash(hash: string): Promise<CosignedNote | undefined> {
+    const path = cosignedNotePath(this.directory, hash);
+    let origin = this.#origins.get(hash);
+    if (origin === undefined) {
+      const note = await attempt(path, () => readIfThere(path));
+      if (note === undefined) return undefined;
+      origin = await attempt(path, async () => parseSignedNote(note).text.split('\n', 1)[0]!);
+      if (originHash(origin) !== hash) {
+        throw new WitnessError('state-corrupt', `${path} is a checkpoint of another log, ${origin}`);
+      }
+      this.#origins.set(hash, origin);
     }
-    return seen;
+    return this.cosigned(origin);
   }
 
   /** The origins of all logs of which anything was seen. @throws as {@link checkpoints} */
@@ -106,13 +141,12 @@ export class WitnessState implements AsyncDisposable {
    */
   async add(checkpoint: SeenCheckpoint): Promise<void> {
     const { origin, size } = checkpoint;
-    const before = await this.checkpoints(origin);
+    const { seen: before, cosigned } = await this.#log(origin);
     if (before[0] !== undefined && size <= before[0].size) {
       throw new RangeError(
         `the newest checkpoint of ${origin} has ${before[0].size} entries, and is not replaced by ${size}`,
       );
     }
-    const after = [checkpoint, ...before].slice(0, this.#keep);
     const batch = this.#db.batch().put(keyOf(origin, size), new Uint8Array(encodeSeen(checkpoint)));
     for (const old of before.slice(this.#keep - 1)) batch.del(keyOf(origin, old.size));
     try {
@@ -122,7 +156,23 @@ export class WitnessState implements AsyncDisposable {
       this.#failure = error;
       throw error;
     }
-    this.#seen.set(origin, Promise.resolve(after));
+    this.#logs.set(origin, Promise.resolve({ seen: [checkpoint, ...before].slice(0, this.#keep), cosigned }));
+  }
+
+  /**
+   * Keeps what was cosigned of a log: its newest checkpoint, with signatures of the log and of this witness. Once this
+   * resolves it survives a power cut. Only to be called within {@link exclusive}.
+   *
+   * @throws CoreError if it does not verify; RangeError if it is larger than what was seen; WitnessError `state-io`
+   */
+  async keepCosigned(origin: string, note: Uint8Array): Promise<CosignedNote> {
+    const { seen } = await this.#log(origin);
+    const logKeys = seen[0]?.keys ?? [];
+    const cosigned = await openCosignedNote(note, { origin, logKeys, cosigners: this.#cosigners });
+    if (seen[0]?.size !== cosigned.size) throw new RangeError(`the newest checkpoint of ${origin} is not that one`);
+    await writeCosignedNote(this.directory, origin, note);
+    this.#logs.set(origin, Promise.resolve({ seen, cosigned }));
+    return cosigned;
   }
 
   /** Waits for what is under way, and closes the state. */
@@ -132,10 +182,33 @@ export class WitnessState implements AsyncDisposable {
     await this.#db.close();
   }
 
-  async #read(origin: string): Promise<readonly SeenCheckpoint[]> {
+  async #log(origin: string): Promise<LogState> {
+    this.#checkOpen();
+    let log = this.#logs.get(origin);
+    if (log === undefined) {
+      log = this.#read(origin);
+      this.#logs.set(origin, log);
+      // What failed may succeed later.
+      log.catch(() => this.#logs.delete(origin));
+    }
+    return log;
+  }
+
+  async #read(origin: string): Promise<LogState> {
     const range = { gte: keyOf(origin, 0), lte: keyOf(origin, Number.MAX_SAFE_INTEGER), reverse: true };
     const rows = await attempt(this.directory, () => this.#db.iterator(range).all());
-    return Promise.all(rows.map(([key, value]) => this.#decode(key, value)));
+    const seen = await Promise.all(rows.map(([key, value]) => this.#decode(key, value)));
+    const newest = seen[0];
+    // LevelDB drops a damaged tail of its journal without a word.
+    const forgotten = `${this.directory}: the database has forgotten what was cosigned of ${origin}`;
+    if (newest === undefined) {
+      if (await hasCosignedNote(this.directory, origin)) throw new WitnessError('state-corrupt', forgotten);
+      return { seen, cosigned: undefined };
+    }
+    const keys = { origin, logKeys: newest.keys, cosigners: this.#cosigners };
+    const cosigned = await readCosignedNote(this.directory, keys);
+    if (cosigned !== undefined && cosigned.size > newest.size) throw new WitnessError('state-corrupt', forgotten);
+    return { seen, cosigned };
   }
 
   async #decode(key: Uint8Array, value: Uint8Array): Promise<SeenCheckpoint> {

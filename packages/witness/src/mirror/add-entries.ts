@@ -60,7 +60,7 @@ export async function addEntries(mirror: Mirror, body: ByteStream): Promise<AddE
   }
   if (start > end) return { status: 400, reason: `the entries from ${start} to ${end} are none` };
   const { replica } = mirror;
-  const pending = await mirror.pending();
+  const pending = await mirror.pending.all();
   const newest = pending[0];
   if (newest === undefined) return { status: 422, reason: 'no checkpoint of the log was added yet' };
 
@@ -94,7 +94,7 @@ export async function addEntries(mirror: Mirror, body: ByteStream): Promise<AddE
     // A larger one was published meanwhile, or indexed for somebody else.
     const isBehind = error instanceof WitnessError && error.code === 'mirror-behind';
     if (isBehind || (error instanceof CoreError && error.code === 'log-range')) {
-      return conflict((await mirror.pending())[0]!.size);
+      return conflict((await mirror.pending.newest())!.size);
     }
     if (error instanceof CoreError && error.code === 'index-false') return { status: 422, reason: error.message };
     throw error;

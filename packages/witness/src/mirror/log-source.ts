@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CoreError, type FetchTile, HASH_SIZE, MAX_BUNDLE_SIZE, MAX_NOTE_SIZE, parseTilePath, TILE_WIDTH } from '@vitrine/core';
+import {
+  CoreError,
+  type FetchTile,
+  HASH_SIZE,
+  MAX_BUNDLE_SIZE,
+  MAX_NOTE_SIZE,
+  parseTilePath,
+  TILE_WIDTH,
+} from '@vitrine/core';
 import { HttpClient, type HttpOptions, type LogReading } from '@vitrine/core/log';
 
 /**

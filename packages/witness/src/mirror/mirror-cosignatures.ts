@@ -2,6 +2,7 @@ import {
   type Cosigner,
   equalBytes,
   formatSignedNote,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type NoteSignature,
   parseSignedNote,
   quote,
@@ -17,6 +18,9 @@ export interface MirrorKeys {
   readonly indexKeys?: readonly Cosigner[] | undefined;
 }
 
+/** Bytes of an origin in a cosignature of type 0x06. https://c2sp.org/tlog-cosignature#ml-dsa-44-signed-message */
+const MAX_ML_DSA_ORIGIN = 255;
+
 /** https://c2sp.org/signed-note#format: as many as a note can have here. */
 const MAX_SIGNATURES = 64;
 
@@ -27,6 +31,15 @@ const MAX_SIGNATURES = 64;
  * @throws WitnessError `mirror-key`
  */
 export function checkCosigners(logKeys: readonly VerifierKey[], { keys = [], indexKeys = [] }: MirrorKeys): void {
+  const origin = logKeys[0]?.keyName ?? '';
+  for (const { type } of vkeysOf({ keys, indexKeys })) {
+    if (type === KEY_TYPE_ML_DSA_44_COSIGNATURE && new TextEncoder().encode(origin).length > MAX_ML_DSA_ORIGIN) {
+      throw new WitnessError(
+        'mirror-key',
+        `an ML-DSA-44 cosignature has no room for an origin as long as ${quote(origin)}`,
+      );
+    }
+  }
   const roles = [logKeys, keys.map(({ vkey }) => vkey), indexKeys.map(({ vkey }) => vkey)];
   roles.forEach((own, i) => {
     for (const key of own) {
@@ -44,6 +57,11 @@ export function checkCosigners(logKeys: readonly VerifierKey[], { keys = [], ind
       }
     }
   });
+}
+
+/** The public keys of both kinds. */
+export function vkeysOf({ keys = [], indexKeys = [] }: MirrorKeys): VerifierKey[] {
+  return [...keys, ...indexKeys].map(({ vkey }) => vkey);
 }
 
 /** The lines of a note that are by some keys. */

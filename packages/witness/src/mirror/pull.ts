@@ -28,12 +28,14 @@ const PARALLEL = 8;
 export async function pull(mirror: Mirror, options: PullOptions): Promise<LogCheckpoint> {
   const note = await options.source(CHECKPOINT_PATH);
   if (note === undefined) throw new WitnessError('mirror-source', `${mirror.origin} shows no checkpoint there`);
-  const pending = await mirror.observe(note, options.source);
+  const pending = await mirror.pending.observe(note, options.source);
   const { text, signatures } = parseSignedNote(note);
   const others = pending.text === text ? signatures.filter((line) => !isOneOf(line, pending.signatures)) : [];
   const published = mirror.replica.published();
-  const known = published?.size === pending.size ? parseSignedNote(published.note).signatures : undefined;
-  if (known !== undefined && !mirror.isStale() && others.every((line) => isOneOf(line, known))) return published!;
+  if (published?.size === pending.size && !mirror.isStale()) {
+    const known = parseSignedNote(published.note).signatures;
+    if (others.every((line) => isOneOf(line, known))) return published;
+  }
   await copyEntries(mirror, pending, options);
   return mirror.publish(pending.size, others);
 }
@@ -44,7 +46,7 @@ export async function pull(mirror: Mirror, options: PullOptions): Promise<LogChe
  * @throws as {@link pull}
  */
 export async function catchUp(mirror: Mirror, options: PullOptions): Promise<void> {
-  const [pending] = await mirror.pending();
+  const pending = await mirror.pending.newest();
   if (pending === undefined || (mirror.replica.published()?.size ?? -1) >= pending.size) return;
   await copyEntries(mirror, pending, options);
   await mirror.publish(pending.size);

@@ -4,6 +4,7 @@ import { openCheckpoint, parseSignedNote, parseVkey } from '@vitrine/core';
 import { exportTiles, fsck, LevelStore, type Log } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
 import { directorySource, logSource } from '../../src/mirror/log-source.ts';
+import type { Mirror } from '../../src/mirror/mirror.ts';
 import { catchUp, pull } from '../../src/mirror/pull.ts';
 import { openFinding } from '../../src/witness/finding.ts';
 import { temporaryDirectory } from '../support/directory.ts';
@@ -218,7 +219,7 @@ describe('pulling a log', () => {
       source.answer = (path, bytes) => (path === 'checkpoint' ? utf8(forged) : bytes);
       expect(await codeOf(pull(mirror, { source: source.fetch })), forged).toBe(code);
     }
-    expect(await mirror.pending()).toEqual([]);
+    expect(await mirror.pending.all()).toEqual([]);
   });
 });
 
@@ -285,10 +286,10 @@ describe('a server that serves something else', () => {
 });
 
 describe('a log that forks', () => {
-  const findings = async (mirror: { evidence: { directory: string } }): Promise<string[]> => {
+  const findings = async ({ pending: { evidence } }: Mirror): Promise<string[]> => {
     const kinds: string[] = [];
-    for (const name of readdirSync(mirror.evidence.directory)) {
-      const finding = await openFinding(new Uint8Array(readFileSync(join(mirror.evidence.directory, name))));
+    for (const name of readdirSync(evidence.directory)) {
+      const finding = await openFinding(new Uint8Array(readFileSync(join(evidence.directory, name))));
       expect(finding.origin).toBe(ORIGIN);
       kinds.push(finding.kind);
     }
@@ -362,7 +363,7 @@ describe('what a mirror has seen', () => {
     await rm(join(directory, 'mirror'), { recursive: true });
     // A whole copy stands for itself.
     const copy = await openMirror(directory);
-    expect((await copy.pending()).map(({ size }) => size)).toEqual([1_000]);
+    expect((await copy.pending.all()).map(({ size }) => size)).toEqual([1_000]);
     await append(log, entriesOf(9_000, 1_000));
     const controller = new AbortController();
     const options = { signal: controller.signal, onProgress: () => controller.abort() };

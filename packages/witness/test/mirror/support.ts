@@ -72,7 +72,6 @@ export async function createMirror(
     origin: ORIGIN,
     vkeys: [LOG_VKEY],
     now: () => TIME,
-    schemes,
     ...options,
   });
   onTestFinished(() => mirror[Symbol.asyncDispose]());
@@ -80,7 +79,7 @@ export async function createMirror(
 }
 
 export async function openMirror(directory: string, options: Partial<MirrorOptions> = {}): Promise<Mirror> {
-  const mirror = await Mirror.open(directory, { now: () => TIME, schemes, ...options });
+  const mirror = await Mirror.open(directory, { now: () => TIME, ...options });
   onTestFinished(() => mirror[Symbol.asyncDispose]());
   return mirror;
 }

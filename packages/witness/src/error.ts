@@ -22,7 +22,10 @@ export type WitnessErrorCode =
   | 'mirror-key'
   | 'mirror-fork'
   | 'mirror-behind'
-  | 'mirror-source';
+  | 'mirror-source'
+  | 'mirror-refused'
+  | 'mirror-signature'
+  | 'mirror-unreachable';
 
 /** What a caller can act on, beside the code. */
 interface WitnessErrorOptions {

@@ -21,5 +21,6 @@ export type { LogReading } from './log-reading.ts';
 export { reindex } from './reindex.ts';
 export { RemoteLog } from './remote-log.ts';
 export { type CreateReplicaOptions, type OpenReplicaOptions, Replica } from './replica.ts';
+export { parseRetryAfter } from './retry-after.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

@@ -9,6 +9,7 @@ export type WitnessErrorCode =
   | 'witness-conflict'
   | 'witness-proof'
   | 'witness-limit'
+  | 'witness-too-large'
   | 'witness-clock'
   | 'evidence-malformed'
   | 'evidence-newer'

@@ -1,7 +1,12 @@
 export { WitnessError, type WitnessErrorCode } from './error.ts';
+export { type WitnessAppOptions, witnessApp } from './http/witness-app.ts';
 export { type AddCheckpointOptions, type AddedCheckpoint, addCheckpoint } from './witness/add-checkpoint.ts';
+export { AddedLogs } from './witness/added-logs.ts';
 export { EVIDENCE_LIMITS, Evidence, type EvidenceLimits, evidenceFiles, type Kept } from './witness/evidence.ts';
 export { type Finding, type FindingKind, findingId, formatFinding, openFinding } from './witness/finding.ts';
+export { addedSource, KnownLogs, type LogSource, policySource } from './witness/known-logs.ts';
 export { originHash } from './witness/origin-hash.ts';
 export type { SeenCheckpoint } from './witness/seen-checkpoint.ts';
+export type { Rate } from './witness/token-buckets.ts';
+export { type Cosigned, Witness, type WitnessOptions } from './witness/witness.ts';
 export { WitnessState, type WitnessStateOptions } from './witness/witness-state.ts';

@@ -18,6 +18,7 @@ import { WitnessError } from '../error.ts';
 import { readEarlierFile } from './earlier-file.ts';
 import type { Evidence, Kept } from './evidence.ts';
 import type { Finding, FindingKind } from './finding.ts';
+import { refusing } from './refusing.ts';
 import { type SeenCheckpoint, seenCheckpoint } from './seen-checkpoint.ts';
 import type { WitnessState } from './witness-state.ts';
 
@@ -168,13 +169,4 @@ async function keepFinding(options: AddCheckpointOptions, found: Omit<Finding, '
   const finding = { ...found, time: options.now() };
   const kept = await options.evidence.keep(finding);
   options.onFinding?.(finding, kept);
-}
-
-function refusing<T>(code: 'witness-request', read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof CoreError)) throw cause;
-    throw new WitnessError(code, cause.message, { cause });
-  }
 }

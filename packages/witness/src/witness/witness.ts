@@ -1,7 +1,6 @@
 import {
   type Cosigner,
   cosign,
-  formatSignatureLines,
   formatSignedNote,
   KEY_TYPE_ED25519_COSIGNATURE,
   type NoteSignature,
@@ -12,6 +11,7 @@ import { type AddCheckpointOptions, type AddedCheckpoint, addCheckpoint } from '
 import type { CosignedNote } from './cosigned-note.ts';
 import { Evidence, type Kept } from './evidence.ts';
 import type { Finding } from './finding.ts';
+import { signSubtree } from './sign-subtree.ts';
 import { type Rate, TokenBuckets } from './token-buckets.ts';
 import { WitnessState } from './witness-state.ts';
 
@@ -41,6 +41,8 @@ export interface Cosigned {
 }
 
 const GROWTH: Rate = { perSecond: 10, burst: 100 };
+/** Anybody can ask for subtrees of a log, and can use this up. */
+const SUBTREES: Rate = { perSecond: 10, burst: 100 };
 const RENEW_AFTER = 5;
 /** A clock that is set back by more than this, in seconds, is out of order. */
 const MAX_SETBACK = 300;
@@ -58,6 +60,7 @@ export class Witness implements AsyncDisposable {
   readonly #now: () => number;
   readonly #renewAfter: number;
   readonly #growth: TokenBuckets;
+  readonly #subtrees: TokenBuckets;
 
   private constructor(state: WitnessState, options: WitnessOptions) {
     const { cosigners, keysOf, now, growth = GROWTH, renewAfter = RENEW_AFTER, onFinding } = options;
@@ -66,6 +69,7 @@ export class Witness implements AsyncDisposable {
     this.#now = now;
     this.#renewAfter = renewAfter;
     this.#growth = new TokenBuckets(growth, () => performance.now());
+    this.#subtrees = new TokenBuckets(SUBTREES, () => performance.now());
     this.#options = {
       state,
       evidence: new Evidence(state.directory),
@@ -100,6 +104,20 @@ export class Witness implements AsyncDisposable {
    */
   async addCheckpoint(body: Uint8Array): Promise<Cosigned> {
     return addCheckpoint(body, this.#options, (added) => this.#cosign(added));
+  }
+
+  /**
+   * Handles the body of a sign-subtree request, without a time: cosigns a part of the tree of a checkpoint that this witness
+   * cosigned.
+   *
+   * @throws WitnessError as `signSubtree`; `witness-limit`
+   */
+  async signSubtree(body: Uint8Array): Promise<readonly NoteSignature[]> {
+    return signSubtree(body, {
+      cosigners: this.#cosigners,
+      isKnown: async (origin) => (await this.#options.keysOf(origin)).length > 0,
+      admit: (origin) => take(this.#subtrees, origin, 'too many subtrees are to be cosigned at one time'),
+    });
   }
 
   /**
@@ -193,7 +211,8 @@ export class Witness implements AsyncDisposable {
   }
 }
 
-/** The answer to an add-checkpoint request. */
-export function formatCosignatures({ cosignatures }: Pick<Cosigned, 'cosignatures'>): Uint8Array {
-  return formatSignatureLines(cosignatures);
+/** @throws WitnessError `witness-limit` */
+function take(buckets: TokenBuckets, name: string, message: string): void {
+  const found = buckets.take(name);
+  if (!found.taken) throw new WitnessError('witness-limit', message, { retryAfter: found.retryAfter });
 }

@@ -34,6 +34,9 @@ export type AddEntriesAnswer =
  */
 const MAX_EXCESS = 8192n;
 
+/** Seconds for which a cosignature is given again, before a new one is made. */
+const RENEWAL = 5;
+
 const NO_TICKET = new Uint8Array(0);
 
 /** The beginning of a request, with numbers of any size. */
@@ -89,7 +92,8 @@ export async function addEntries(mirror: Mirror, body: ByteStream): Promise<AddE
     return { status: 202, info: { size: target.size, next: replica.next, ticket: NO_TICKET } };
   }
   try {
-    return { status: 200, signatures: await mirror.cosigned(target.size) };
+    await mirror.renew(target.size, RENEWAL);
+    return { status: 200, signatures: mirror.cosignatures() };
   } catch (error) {
     // A larger one was published meanwhile, or indexed for somebody else.
     const isBehind = error instanceof WitnessError && error.code === 'mirror-behind';

@@ -42,11 +42,11 @@ export interface CreateMirrorOptions extends MirrorOptions {
 /** Where a mirror keeps what it has seen of its log: in the directory of the copy. */
 const STATE = 'mirror';
 
-/** Seconds after which the same checkpoint is cosigned again. */
-const RENEWAL = 300;
-
 /** A clock that is set back by more than this, in seconds, is out of order. */
 const MAX_SETBACK = 300;
+
+/** How many can wait for a checkpoint at a time. */
+const MAX_WAITING = 64;
 
 /** How many pending checkpoints are known. https://c2sp.org/tlog-mirror#processing */
 const KEPT_CHECKPOINTS = 16;
@@ -66,6 +66,7 @@ export class Mirror implements AsyncDisposable {
   /** The mirror's own, of both kinds. */
   readonly #cosigners: readonly Cosigner[];
   readonly #schemes: readonly SignatureScheme[];
+  readonly #waiting = new Set<() => void>();
 
   private constructor(
     replica: Replica,
@@ -163,7 +164,7 @@ export class Mirror implements AsyncDisposable {
         `no pending checkpoint of ${this.origin} that is known has ${size} entries`,
       );
     }
-    return this.replica.publish(signed, async () => {
+    const published = await this.replica.publish(signed, async () => {
       const { text } = parseSignedNote(signed);
       const earlier = this.replica.published();
       const time = this.#timeAfter(earlier);
@@ -174,22 +175,51 @@ export class Mirror implements AsyncDisposable {
       openCheckpoint(note, { origin: this.origin, keys: this.pending.keys, cosigners, schemes: this.#schemes });
       return note;
     });
+    for (const notify of [...this.#waiting]) notify();
+    return published;
   }
 
   /**
-   * The mirror's own signatures of the checkpoint with so many entries, which is published if it is not yet.
+   * Resolves once a checkpoint of so many entries was published, or more.
    *
-   * @throws as {@link publish}
+   * @param timeout milliseconds
+   * @returns whether that was in time
+   * @throws WitnessError `witness-limit` if too many wait
    */
-  async cosigned(size: number): Promise<NoteSignature[]> {
-    if (this.replica.published()?.size !== size || this.isStale(RENEWAL)) await this.publish(size);
-    return this.cosignatures();
+  async waitFor(size: number, timeout: number): Promise<boolean> {
+    const isThere = (): boolean => (this.replica.published()?.size ?? -1) >= size;
+    if (isThere()) return true;
+    if (this.#waiting.size >= MAX_WAITING) {
+      throw new WitnessError('witness-limit', 'too many wait for this mirror', { retryAfter: 1 });
+    }
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#waiting.delete(notify);
+        resolve(isThere());
+      };
+      const notify = (): void => {
+        if (isThere()) end();
+      };
+      const timer = setTimeout(end, timeout);
+      this.#waiting.add(notify);
+    });
   }
 
-  /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds: after a few minutes. */
-  isStale(seconds: number = RENEWAL): boolean {
+  /**
+   * Publishes the checkpoint with so many entries if it is not yet, or cosigns it again if that is some time ago.
+   *
+   * @param maxAge seconds
+   * @throws as {@link publish}
+   */
+  async renew(size: number, maxAge: number): Promise<void> {
+    if (this.replica.published()?.size !== size || this.isStale(maxAge)) await this.publish(size);
+  }
+
+  /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds. */
+  isStale(maxAge: number): boolean {
     const lines = this.#signaturesBy(this.#cosigners);
-    const oldest = this.#options.now() - seconds;
+    const oldest = this.#options.now() - maxAge;
     return lines.length < this.#cosigners.length || lines.some(({ signature }) => cosignatureTime(signature) < oldest);
   }
 
@@ -201,6 +231,19 @@ export class Mirror implements AsyncDisposable {
   /** The signatures of its checkpoint that say that the index is right. */
   indexCosignatures(): NoteSignature[] {
     return this.#signaturesBy(this.#options.indexKeys);
+  }
+
+  /** Its checkpoint with the log's signatures and those; undefined if it is not signed so. */
+  indexCheckpoint(): Uint8Array | undefined {
+    const published = this.replica.published();
+    if (published === undefined || this.indexCosignatures().length === 0) return undefined;
+    const keys = (this.#options.indexKeys ?? []).map(({ vkey }) => vkey);
+    return onlyLinesBy(published.note, [...this.pending.keys, ...keys]);
+  }
+
+  /** Whether it has keys that say so. */
+  get vouchesForIndex(): boolean {
+    return (this.#options.indexKeys ?? []).length > 0;
   }
 
   #signaturesBy(cosigners: readonly Cosigner[] = []): NoteSignature[] {

@@ -17,8 +17,8 @@ import { Evidence } from '../witness/evidence.ts';
 import type { Finding } from '../witness/finding.ts';
 import { type SeenCheckpoint, seenCheckpoint } from '../witness/seen-checkpoint.ts';
 import type { WitnessState } from '../witness/witness-state.ts';
-import type { LogSource } from './log-source.ts';
 import { onlyLinesBy } from './mirror-cosignatures.ts';
+import type { PullSource } from './pull-source.ts';
 
 /** What {@link PendingCheckpoints} work with. */
 export interface PendingOptions {
@@ -103,7 +103,7 @@ export class PendingCheckpoints {
    * @throws WitnessError `mirror-fork` if the log signed two trees: the evidence is kept, and the newest checkpoint stays;
    * CoreError as {@link open}, or if its tiles are not those of its tree; what fetching throws
    */
-  async observe(note: Uint8Array, source: LogSource): Promise<SeenCheckpoint> {
+  async observe(note: Uint8Array, source: PullSource): Promise<SeenCheckpoint> {
     const shown = seenCheckpoint(this.open(note));
     const { size, root } = shown;
     for (;;) {

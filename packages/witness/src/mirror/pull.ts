@@ -1,12 +1,12 @@
 import { type NoteSignature, parseSignedNote, TILE_WIDTH, TileReader } from '@vitrine/core';
 import { type Head, type LogCheckpoint, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
-import { CHECKPOINT_PATH, type LogSource } from './log-source.ts';
 import type { Mirror } from './mirror.ts';
+import { CHECKPOINT_PATH, type PullSource } from './pull-source.ts';
 
 /** How a log is copied. */
 export interface PullOptions {
-  readonly source: LogSource;
+  readonly source: PullSource;
   /** Entry bundles that are fetched at once, from 1. */
   readonly parallel?: number | undefined;
   /** Told how many entries are stored, and how many there are. */
@@ -16,6 +16,9 @@ export interface PullOptions {
 }
 
 const PARALLEL = 8;
+
+/** Seconds after which a checkpoint that has not changed is cosigned again. */
+const RENEWAL = 300;
 
 /**
  * Copies what a log has now, and publishes its checkpoint. Every entry is authenticated against a checkpoint that the log signed
@@ -32,7 +35,7 @@ export async function pull(mirror: Mirror, options: PullOptions): Promise<LogChe
   const { text, signatures } = parseSignedNote(note);
   const others = pending.text === text ? signatures.filter((line) => !isOneOf(line, pending.signatures)) : [];
   const published = mirror.replica.published();
-  if (published?.size === pending.size && !mirror.isStale()) {
+  if (published?.size === pending.size && !mirror.isStale(RENEWAL)) {
     const known = parseSignedNote(published.note).signatures;
     if (others.every((line) => isOneOf(line, known))) return published;
   }

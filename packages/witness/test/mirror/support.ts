@@ -10,8 +10,8 @@ import {
 import { Log } from '@vitrine/core/log';
 import { MemoryDisk, MemoryStore, type StoreHarness } from '@vitrine/testkit';
 import { onTestFinished } from 'vitest';
-import { type LogSource, logSource } from '../../src/mirror/log-source.ts';
 import { Mirror, type MirrorOptions } from '../../src/mirror/mirror.ts';
+import { logSource, type PullSource } from '../../src/mirror/pull-source.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { keyOf, ORIGIN, schemes, TIME, utf8 } from '../support/logs.ts';
 
@@ -87,7 +87,7 @@ export async function openMirror(directory: string, options: Partial<MirrorOptio
 /** A source that counts what it is asked for, and answers as it is told to. */
 export class TestSource {
   readonly asked: string[] = [];
-  readonly #source: LogSource;
+  readonly #source: PullSource;
   answer: (path: string, bytes: Uint8Array | undefined) => Promise<Uint8Array | undefined> | Uint8Array | undefined = (
     _,
     bytes,
@@ -97,7 +97,7 @@ export class TestSource {
     this.#source = logSource(log);
   }
 
-  readonly fetch: LogSource = async (path) => {
+  readonly fetch: PullSource = async (path) => {
     this.asked.push(path);
     return this.answer(path, await this.#source(path));
   };

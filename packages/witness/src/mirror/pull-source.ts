@@ -15,13 +15,13 @@ import { HttpClient, type HttpOptions, type LogReading } from '@vitrine/core/log
  * Where a log is copied from: what is at a path below its prefix, a tile's, a bundle's or `checkpoint`; undefined if nothing is.
  * Nothing of it is verified. https://c2sp.org/tlog-tiles
  */
-export type LogSource = FetchTile;
+export type PullSource = FetchTile;
 
 /** The path of a log's signed checkpoint. */
 export const CHECKPOINT_PATH = 'checkpoint';
 
 /** A log that is served over HTTP below a prefix. @throws CoreError `fetch-failed` for what is no URL */
-export function httpSource(prefix: string, options: HttpOptions): LogSource {
+export function httpSource(prefix: string, options: HttpOptions): PullSource {
   const client = new HttpClient(prefix, options);
   return (path) => client.get({ path, limit: limitOf(path) });
 }
@@ -32,7 +32,7 @@ function limitOf(path: string): number {
 }
 
 /** A log that was exported to a directory. */
-export function directorySource(directory: string): LogSource {
+export function directorySource(directory: string): PullSource {
   return async (path) => {
     try {
       return new Uint8Array(await readFile(join(directory, path)));
@@ -45,7 +45,7 @@ export function directorySource(directory: string): LogSource {
 }
 
 /** A log, or a copy of one, that is open here. */
-export function logSource(log: LogReading): LogSource {
+export function logSource(log: LogReading): PullSource {
   return async (path) => {
     if (path === CHECKPOINT_PATH) return log.checkpoint().note;
     const { level, index, width } = parseTilePath(path);

@@ -1,3 +1,5 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
 import { formatSignatureLines, MAX_ADD_CHECKPOINT_SIZE, type NoteSignature } from '@vitrine/core';
 import { Hono } from 'hono';
 import { WitnessError } from '../error.ts';
@@ -27,6 +29,8 @@ const RENEWAL = 5;
 /** Uploads at a time: each can have a package of 16 MiB in memory. */
 const MAX_UPLOADS = 16;
 const BODY_BUDGET = 64 << 20;
+/** Bytes of a compressed body that are read before they are needed. */
+const READ_AHEAD = 16_384;
 const ENTRIES_TYPE = 'application/octet-stream';
 const REFUSALS = { 400: 'witness-request', 404: 'witness-log', 422: 'witness-proof' } as const;
 /** The monitoring prefix of whoever vouches for the index, which is another cosigner than the mirror. */
@@ -120,9 +124,17 @@ function accepting(response: Response): Response {
   return response;
 }
 
-/** The body as it comes; nothing is expanded that nobody has asked for yet. */
+/** The body as it comes. */
 async function* chunksOf(body: ReadableStream<Uint8Array> | null, isCompressed: boolean): AsyncGenerator<Uint8Array> {
   if (body === null) return;
-  const stream = isCompressed ? body.pipeThrough(new DecompressionStream('gzip') as never) : body;
-  yield* stream as unknown as AsyncIterable<Uint8Array>;
+  if (!isCompressed) return yield* body as unknown as AsyncIterable<Uint8Array>;
+  // Not a DecompressionStream: that expands all that comes, whether or not anybody reads it.
+  const source = Readable.fromWeb(body as never, { highWaterMark: READ_AHEAD });
+  const expanded = createGunzip();
+  pipeline(source, expanded, () => {});
+  try {
+    yield* expanded;
+  } finally {
+    source.destroy();
+  }
 }

@@ -1,7 +1,7 @@
 import type { Log } from '@vitrine/core/log';
 import { Hono } from 'hono';
 import { aboutRoutes } from './about.ts';
-import { Appender, type QueueLimits } from './appender.ts';
+import { Appender, type AppendingLog, type QueueLimits } from './appender.ts';
 import { type BundledLog, bundleRoutes } from './bundles.ts';
 import { FRESH, resource, respond } from './caching.ts';
 import { checkpointRoutes } from './checkpoints.ts';
@@ -34,7 +34,7 @@ export interface LogAppOptions {
 
 /** How a log is appended to. */
 export interface AppendOptions {
-  readonly log: Pick<Log, 'append' | 'appendAll'>;
+  readonly log: AppendingLog;
   readonly admitting: Admitting;
   readonly queue?: Partial<QueueLimits> | undefined;
   /** Milliseconds that a client waits for witnesses. */

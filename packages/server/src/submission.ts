@@ -39,8 +39,8 @@ export function submissionRoutes(app: Hono<ServerEnv>, options: SubmissionOption
   );
   app.post('/add-batch', (c) =>
     submit(c, options, MAX_COMMIT_BYTES, async (body) => {
-      const appended = await appender.appendAll(entriesOf(body));
-      return appended.map(({ index }) => index);
+      const appended = await appender.appendTogether(entriesOf(body));
+      return Array.from(appended, ({ index }) => index);
     }),
   );
 }

@@ -204,7 +204,6 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'key-missing': COULD_NOT,
   'log-closed': COULD_NOT,
   'log-failed': COULD_NOT,
-  'log-http': COULD_NOT,
   'store-missing': COULD_NOT,
   'store-foreign': COULD_NOT,
   'store-newer': COULD_NOT,

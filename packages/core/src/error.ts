@@ -39,7 +39,6 @@ export type CoreErrorCode =
   | 'log-key'
   | 'log-admission'
   | 'log-index'
-  | 'log-http'
   | 'log-mirror'
   | 'index-false'
   | 'stream-missing'

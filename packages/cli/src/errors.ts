@@ -1,6 +1,8 @@
 import { CoreError, type CoreErrorCode } from '@vitrine/core';
+import type { HttpProblem } from '@vitrine/core/log';
 import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 import { Refusal, type RefusalCode } from '@vitrine/verifier';
+import { printable } from './text.ts';
 
 /**
  * Why the command itself refused something. Codes are stable and documented in docs/errors.md; messages are for people
@@ -81,6 +83,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'note-signature': REFUSED,
   'checkpoint-malformed': REFUSED,
   'checkpoint-origin': REFUSED,
+  'checkpoint-older': REFUSED,
   'checkpoint-root': REFUSED,
   'cosignature-malformed': REFUSED,
   // A policy that was tampered with often no longer parses, and nothing may pass under it.
@@ -204,6 +207,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'key-missing': COULD_NOT,
   'log-closed': COULD_NOT,
   'log-failed': COULD_NOT,
+  'fetch-failed': COULD_NOT,
   'store-missing': COULD_NOT,
   'store-foreign': COULD_NOT,
   'store-newer': COULD_NOT,
@@ -241,7 +245,19 @@ export function describeFailure(error: unknown): Failure {
   const isKnown =
     error instanceof CoreError || error instanceof SignerError || error instanceof Refusal || error instanceof CliError;
   const known = isKnown ? error : unexpected(error);
+  const refused = serverRefusal(known);
+  if (refused !== undefined) return refused;
   return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
+}
+
+/** What a server said in this project's own codes is reported as if it had happened here. Others are named in the message. */
+function serverRefusal(error: Error): Failure | undefined {
+  // By its name: its class comes with all that opens logs.
+  if (error.name !== 'HttpProblem') return undefined;
+  const { problem, detail } = error as HttpProblem;
+  if (!Object.hasOwn(EXIT_STATUS, problem)) return undefined;
+  const code = problem as FailureCode;
+  return { code, message: `${printable(detail)} (says the server)`, exitStatus: EXIT_STATUS[code] };
 }
 
 function unexpected(error: unknown): CliError {

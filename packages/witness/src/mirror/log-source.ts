@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FetchTile, MAX_BUNDLE_SIZE, MAX_NOTE_SIZE, parseTilePath, TILE_WIDTH } from '@vitrine/core';
-import { WitnessError } from '../error.ts';
-import { HttpClient, type HttpOptions } from './http-get.ts';
+import { CoreError, type FetchTile, MAX_BUNDLE_SIZE, MAX_NOTE_SIZE, parseTilePath, TILE_WIDTH } from '@vitrine/core';
+import { HttpClient, type HttpOptions } from '@vitrine/core/log';
 
 /** Where a log is copied from: https://c2sp.org/tlog-tiles. What it gives is not verified. */
 export interface LogSource {
-  /** The signed checkpoint. @throws WitnessError `fetch-failed` */
+  /** The signed checkpoint. @throws CoreError `fetch-failed` */
   checkpoint(): Promise<Uint8Array>;
   /** What is at the path of a tile or a bundle. */
   readonly fetchTile: FetchTile;
@@ -15,13 +14,13 @@ export interface LogSource {
 const CHECKPOINT = 'checkpoint';
 const MAX_TILE_SIZE = TILE_WIDTH * 32;
 
-/** A log that is served over HTTP below a prefix. @throws WitnessError `fetch-failed` for what is no URL */
+/** A log that is served over HTTP below a prefix. @throws CoreError `fetch-failed` for what is no URL */
 export function httpSource(prefix: string, options: HttpOptions): LogSource {
   const client = new HttpClient(prefix, options);
   return {
     checkpoint: async () => {
       const note = await client.get({ path: CHECKPOINT, limit: MAX_NOTE_SIZE });
-      if (note === undefined) throw new WitnessError('fetch-failed', `there is no ${client.prefix}${CHECKPOINT}`);
+      if (note === undefined) throw new CoreError('fetch-failed', `there is no ${client.prefix}${CHECKPOINT}`);
       return note;
     },
     fetchTile: (path) => {
@@ -39,13 +38,13 @@ export function directorySource(directory: string): LogSource {
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;
-      throw new WitnessError('fetch-failed', `${join(directory, path)} cannot be read: ${message}`, { cause });
+      throw new CoreError('fetch-failed', `${join(directory, path)} cannot be read: ${message}`, { cause });
     }
   };
   return {
     checkpoint: async () => {
       const note = await read(CHECKPOINT);
-      if (note === undefined) throw new WitnessError('fetch-failed', `there is no ${join(directory, CHECKPOINT)}`);
+      if (note === undefined) throw new CoreError('fetch-failed', `there is no ${join(directory, CHECKPOINT)}`);
       return note;
     },
     fetchTile: read,

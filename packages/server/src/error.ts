@@ -2,7 +2,9 @@
 export type ServerErrorCode =
   | 'address-malformed'
   | 'address-unavailable'
+  | 'checkpoint-missing'
   | 'checkpoint-unwitnessed'
+  | 'entry-missing'
   | 'http-encoding'
   | 'http-malformed'
   | 'http-method'
@@ -23,12 +25,12 @@ export class ServerError extends Error {
   override readonly name: string = 'ServerError';
   readonly code: ServerErrorCode;
   /** What an answer says besides. */
-  readonly extra: Readonly<Record<string, number | string>>;
+  readonly extra: Readonly<Record<string, number | readonly number[]>>;
 
   constructor(
     code: ServerErrorCode,
     message: string,
-    { cause, extra = {} }: { cause?: unknown; extra?: Readonly<Record<string, number | string>> } = {},
+    { cause, extra = {} }: { cause?: unknown; extra?: Readonly<Record<string, number | readonly number[]>> } = {},
   ) {
     super(message, { cause });
     this.code = code;

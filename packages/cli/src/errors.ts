@@ -178,6 +178,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'log-mirror': WRONG_USE,
   'log-range': WRONG_USE,
   'log-read-only': WRONG_USE,
+  'log-static': WRONG_USE,
   'log-url': WRONG_USE,
   'log-statements': WRONG_USE,
   'entry-empty': WRONG_USE,

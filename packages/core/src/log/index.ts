@@ -7,7 +7,7 @@ export { type Exported, exportTiles } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';
-export { type HttpStoreOptions, MAX_DERIVED_KEY_SIZE, MAX_DERIVED_KEYS } from './http-store.ts';
+export type { HttpStoreOptions } from './http-store.ts';
 export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';

@@ -1,5 +1,6 @@
 import { CoreError, type CoreErrorCode } from '@vitrine/core';
 import type { HttpProblem } from '@vitrine/core/log';
+import type { ServerError, ServerErrorCode } from '@vitrine/server';
 import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 import { Refusal, type RefusalCode } from '@vitrine/verifier';
 import { printable } from './text.ts';
@@ -54,7 +55,7 @@ export class CliError extends Error {
 }
 
 /** A code that this program can fail with. */
-export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | CliErrorCode;
+export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | ServerErrorCode | CliErrorCode;
 
 /** Done. */
 export const EXIT_DONE = 0;
@@ -201,6 +202,18 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'witness-conflict': WRONG_USE,
   'corpus-malformed': WRONG_USE,
   'not-confirmed': WRONG_USE,
+  'address-malformed': WRONG_USE,
+  'http-encoding': WRONG_USE,
+  'http-malformed': WRONG_USE,
+  'http-method': WRONG_USE,
+  'http-not-found': WRONG_USE,
+  'http-too-large': WRONG_USE,
+  'manifest-missing': WRONG_USE,
+  'tls-malformed': WRONG_USE,
+  'token-exists': WRONG_USE,
+  'token-missing': WRONG_USE,
+  'token-unknown': WRONG_USE,
+  'tokens-malformed': WRONG_USE,
 
   'file-missing': COULD_NOT,
   'file-type': COULD_NOT,
@@ -229,6 +242,10 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'state-locked': COULD_NOT,
   'corpus-newer': COULD_NOT,
   'verifier-failed': COULD_NOT,
+  'address-unavailable': COULD_NOT,
+  'checkpoint-unwitnessed': COULD_NOT,
+  'log-busy': COULD_NOT,
+  'witness-timeout': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,
@@ -244,11 +261,20 @@ export interface Failure {
 /** What to report of anything that was thrown. */
 export function describeFailure(error: unknown): Failure {
   const isKnown =
-    error instanceof CoreError || error instanceof SignerError || error instanceof Refusal || error instanceof CliError;
+    error instanceof CoreError ||
+    error instanceof SignerError ||
+    error instanceof Refusal ||
+    error instanceof CliError ||
+    isServerError(error);
   const known = isKnown ? error : unexpected(error);
   const refused = serverRefusal(known);
   if (refused !== undefined) return refused;
   return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
+}
+
+/** By its name: its class comes with all that it takes to serve. */
+function isServerError(error: unknown): error is ServerError {
+  return error instanceof Error && error.name === 'ServerError';
 }
 
 /** What a server said in this project's own codes is reported as if it had happened here. Others are named in the message. */

@@ -124,13 +124,16 @@ async function checkedDirectory(named: string, { log }: LogOption): Promise<stri
   return named;
 }
 
-/** Opens the store in a directory. @throws CoreError with `store-` codes */
+/** Opens the store in a directory. @throws CoreError with `store-` codes; `store-locked` names the URL of a server that has it */
 export async function openStore(
   directory: string,
   options: { checkTables?: boolean; signal?: AbortSignal } = {},
 ): Promise<Store> {
   const { LevelStore } = await import('@vitrine/core/log');
-  return LevelStore.open(directory, options);
+  return LevelStore.open(directory, options).catch(async (error: unknown) => {
+    if (!(error instanceof CoreError) || error.code !== 'store-locked') throw error;
+    throw await (await import('./served-file.ts')).lockedBy(directory, error);
+  });
 }
 
 /**

@@ -18,13 +18,16 @@ export type AppendingLog = Pick<Log, 'append' | 'appendAll'>;
 export class Appender implements BodyBudget {
   readonly #log: AppendingLog;
   readonly #limits: QueueLimits;
+  readonly #onFailure: ((error: Error) => void) | undefined;
   #entries = 0;
   #bytes = 0;
   #failure: Error | undefined;
 
-  constructor(log: AppendingLog, limits: Partial<QueueLimits> = {}) {
+  /** @param onFailure called when the log takes nothing any more, before it is opened again */
+  constructor(log: AppendingLog, limits: Partial<QueueLimits> = {}, onFailure?: (error: Error) => void) {
     this.#log = log;
     this.#limits = { ...QUEUE_LIMITS, ...limits };
+    this.#onFailure = onFailure;
   }
 
   /** Entries that wait. */
@@ -75,7 +78,10 @@ export class Appender implements BodyBudget {
     try {
       return await append();
     } catch (error) {
-      if (isFinal(error)) this.#failure ??= error;
+      if (this.#failure === undefined && isFinal(error)) {
+        this.#failure = error;
+        this.#onFailure?.(error);
+      }
       throw error;
     } finally {
       this.#entries -= count;

@@ -7,7 +7,9 @@ import type { Socket } from 'node:net';
  */
 export class Connections {
   readonly #idle = new Set<Socket>();
-  readonly #busy = new Map<Socket, Set<ServerResponse>>();
+  /** With the number of answers that are under way. */
+  readonly #busy = new Map<Socket, number>();
+  readonly #answers = new Set<ServerResponse>();
   readonly #max: number;
   #closing = false;
 
@@ -17,7 +19,18 @@ export class Connections {
     // What comes over TLS has a socket for the cipher text too, which is of no interest once there is this one.
     const event = 'setSecureContext' in server ? 'secureConnection' : 'connection';
     server.on(event, (socket: Socket) => this.#opened(socket));
-    server.prependListener('request', (request, response) => this.#asked(request, response));
+    // One function for all answers, as there are so many.
+    const answered = (response: ServerResponse): void => this.#answered(response);
+    const onClose = function (this: ServerResponse): void {
+      answered(this);
+    };
+    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.#idle.delete(socket);
+      this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+      this.#answers.add(response);
+      if (this.#closing) response.shouldKeepAlive = false;
+      response.on('close', onClose);
+    });
   }
 
   get size(): number {
@@ -26,14 +39,14 @@ export class Connections {
 
   /** The answers that somebody waits for on a connection. */
   underWay(socket: Socket): readonly ServerResponse[] {
-    return [...(this.#busy.get(socket) ?? [])];
+    return [...this.#answers].filter(({ req }) => req.socket === socket);
   }
 
   /** From now on each connection ends with the answers that are under way, and those end at once that wait for none. */
   finish(): void {
     this.#closing = true;
     for (const socket of this.#idle) socket.destroy();
-    for (const responses of this.#busy.values()) for (const response of responses) response.shouldKeepAlive = false;
+    for (const response of this.#answers) response.shouldKeepAlive = false;
   }
 
   #opened(socket: Socket): void {
@@ -49,22 +62,15 @@ export class Connections {
     this.#idle.delete(oldest);
   }
 
-  #asked({ socket }: IncomingMessage, response: ServerResponse): void {
-    this.#idle.delete(socket);
-    const responses = this.#busy.get(socket);
-    if (responses === undefined) this.#busy.set(socket, new Set([response]));
-    else responses.add(response);
-    if (this.#closing) response.shouldKeepAlive = false;
-    response.once('close', () => this.#answered(socket, response));
-  }
-
-  #answered(socket: Socket, response: ServerResponse): void {
-    const responses = this.#busy.get(socket);
-    responses?.delete(response);
-    if (responses === undefined || responses.size > 0) return;
-    this.#busy.delete(socket);
-    if (socket.destroyed) return;
-    if (this.#closing) socket.end();
-    else this.#idle.add(socket);
+  #answered(response: ServerResponse): void {
+    this.#answers.delete(response);
+    const { socket } = response.req;
+    const left = (this.#busy.get(socket) ?? 0) - 1;
+    if (left > 0) this.#busy.set(socket, left);
+    // Not one that is closed already.
+    else if (this.#busy.delete(socket) && !socket.destroyed) {
+      if (this.#closing) socket.end();
+      else this.#idle.add(socket);
+    }
   }
 }

@@ -11,7 +11,6 @@ export type ServerErrorCode =
   | 'http-not-found'
   | 'http-too-large'
   | 'log-busy'
-  | 'log-stopping'
   | 'manifest-missing'
   | 'tls-malformed'
   | 'token-exists'

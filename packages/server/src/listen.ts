@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { getRequestListener } from '@hono/node-server';
 import type { Env, Hono } from 'hono';
 import { Connections } from './connections.ts';
 import { ServerError } from './error.ts';
+import { IdentifiedResponse } from './identified-response.ts';
 import { type Limits, withDefaults } from './limits.ts';
 import { malformedRequest, type ObservedOptions, observed } from './observed.ts';
 
@@ -42,7 +43,8 @@ export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions
   const { host, port, tls, metrics, logger } = options;
   const limits = withDefaults(options.limits);
   const answer = getRequestListener(observed(app, options).fetch, { errorHandler: malformedRequest });
-  const settings: ServerOptions = {
+  const settings: ServerOptions<typeof IncomingMessage, typeof IdentifiedResponse> = {
+    ServerResponse: IdentifiedResponse,
     headersTimeout: limits.headersTimeout,
     requestTimeout: limits.requestTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,

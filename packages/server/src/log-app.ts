@@ -41,6 +41,8 @@ export interface AppendOptions {
   readonly waitTimeout?: number | undefined;
   /** Aborted when the server is about to stop. */
   readonly stopping?: AbortSignal | undefined;
+  /** Called when the log takes nothing any more, before it is opened again. */
+  readonly failed?: ((error: Error) => void) | undefined;
 }
 
 /** The application of a log. */
@@ -71,7 +73,7 @@ export function logApp(log: ServedLog, options: LogAppOptions): LogApp {
   let appender: Appender | undefined;
   if (append === undefined) readOnlyRoutes(app);
   else {
-    appender = new Appender(append.log, append.queue);
+    appender = new Appender(append.log, append.queue, append.failed);
     submissionRoutes(app, { ...append, appender, publishing });
   }
   if (metrics !== undefined) logMetrics(metrics, { log, published, appender });

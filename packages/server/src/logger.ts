@@ -1,8 +1,5 @@
 import { destination, type Logger, pino } from 'pino';
 
-/** How much a server says. */
-export const LOG_LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
-
 /** A logger that writes lines of JSON to standard error. */
 export function createLogger(level: string): Logger {
   return pino(

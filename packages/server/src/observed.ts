@@ -4,6 +4,7 @@ import { routePath } from 'hono/route';
 import { TrieRouter } from 'hono/router/trie-router';
 import type { Logger } from 'pino';
 import { ServerError } from './error.ts';
+import { IdentifiedResponse } from './identified-response.ts';
 import type { Metrics } from './metrics.ts';
 import { INTERNAL, type Problem, problemOf, problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
@@ -42,8 +43,8 @@ export function observed<E extends Env>(
     const id = requestId(c.req.header('x-request-id'));
     c.set('requestId', id);
     const outgoing = c.env?.outgoing;
-    // Here it costs less than on the answer.
-    outgoing?.setHeader('x-request-id', id);
+    const isIdentified = outgoing instanceof IdentifiedResponse;
+    if (isIdentified) outgoing.requestId = id;
     if (ANOTHER_SPELLING.test(c.env?.incoming?.url ?? pathOf(c.req.url))) {
       c.res = refuse(c, {
         status: 400,
@@ -54,7 +55,7 @@ export function observed<E extends Env>(
       await next();
     }
     const { res } = c;
-    if (outgoing === undefined) res.headers.set('x-request-id', id);
+    if (!isIdentified) res.headers.set('x-request-id', id);
     const route = routePath(c, -1);
     const method = METHODS.has(c.req.method) ? c.req.method : 'OTHER';
     const seconds = (performance.now() - started) / 1000;

@@ -7,11 +7,11 @@ import { ServerError } from './error.ts';
  * @throws ServerError `http-malformed` for one that is not among `names`, or there twice
  */
 export function queryOf(
-  { queries }: { queries(): Record<string, string[]> },
+  request: { queries(): Record<string, string[]> },
   names: readonly string[],
 ): Readonly<Record<string, string | undefined>> {
   const found: Record<string, string> = {};
-  for (const [name, values] of Object.entries(queries())) {
+  for (const [name, values] of Object.entries(request.queries())) {
     if (!names.includes(name)) {
       const known = names.length === 0 ? 'takes no parameters' : `knows the parameters ${names.join(', ')}`;
       throw new ServerError('http-malformed', `this path ${known}, and not "${name.slice(0, 40)}"`);

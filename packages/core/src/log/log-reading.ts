@@ -45,7 +45,12 @@ export abstract class LogReading implements LogView {
   protected readonly tree: IndexTree;
   readonly #index: IndexReader | undefined;
 
-  protected constructor(store: Store, description: LogDescription, key: VerifierKey, opened: OpenedTree) {
+  protected constructor(
+    store: Store,
+    description: LogDescription,
+    key: VerifierKey,
+    opened: Pick<OpenedTree, 'head' | 'checkpoints'>,
+  ) {
     this.store = store;
     this.description = description;
     this.key = key;
@@ -71,6 +76,14 @@ export abstract class LogReading implements LogView {
 
   get origin(): string {
     return this.description.origin;
+  }
+
+  /**
+   * Whether what was derived from the entries can be asked for: the index, and what finds a leaf at once. Only a log that is read
+   * from a server which has nothing but files cannot be asked.
+   */
+  get answersDerived(): boolean {
+    return true;
   }
 
   /** Entries in the log: all of them are durable. Of a mirror those that its newest checkpoint covers. */
@@ -222,10 +235,8 @@ export abstract class LogReading implements LogView {
   ): Promise<MultiProofClaim> {
     this.#checkSize(size);
     const proof = await proveMulti({ size, indices, oldSizes }, this.reader);
-    const leaves: MultiProofClaim['leaves'][number][] = [];
-    for (const index of indices) leaves.push({ index, leafHash: await this.leafHash(index) });
-    const oldTrees: MultiProofClaim['oldTrees'][number][] = [];
-    for (const old of oldSizes) oldTrees.push({ size: old, root: await this.rootAt(old) });
+    const leaves = await Promise.all(indices.map(async (index) => ({ index, leafHash: await this.leafHash(index) })));
+    const oldTrees = await Promise.all(oldSizes.map(async (old) => ({ size: old, root: await this.rootAt(old) })));
     return checked({ size, root: await this.rootAt(size), leaves, oldTrees, proof }, verifyMulti);
   }
 

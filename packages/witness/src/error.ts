@@ -11,6 +11,12 @@ export type WitnessErrorCode =
   | 'witness-limit'
   | 'witness-too-large'
   | 'witness-clock'
+  | 'witness-unreachable'
+  | 'witness-refused'
+  | 'witness-answer'
+  | 'log-behind'
+  | 'log-unwitnessed'
+  | 'log-closed'
   | 'evidence-malformed'
   | 'evidence-newer'
   | 'state-missing'
@@ -31,10 +37,12 @@ export type WitnessErrorCode =
 /** What a caller can act on, beside the code. */
 interface WitnessErrorOptions {
   readonly cause?: unknown;
-  /** Of `witness-conflict`: the size that was seen last. */
-  readonly size?: number;
-  /** Of `witness-limit`: seconds until it is worth asking again, at least 1. */
-  readonly retryAfter?: number;
+  /** Of `witness-conflict` and `log-behind`: the size that the witness saw last. */
+  readonly size?: number | undefined;
+  /** Of `witness-limit` and `witness-refused`: seconds until it is worth asking again. */
+  readonly retryAfter?: number | undefined;
+  /** Of `witness-refused`: the status of the answer. */
+  readonly status?: number | undefined;
 }
 
 /** The one error class of `@vitrine/witness`. */
@@ -43,11 +51,13 @@ export class WitnessError extends Error {
   readonly code: WitnessErrorCode;
   readonly size: number | undefined;
   readonly retryAfter: number | undefined;
+  readonly status: number | undefined;
 
-  constructor(code: WitnessErrorCode, message: string, { cause, size, retryAfter }: WitnessErrorOptions = {}) {
+  constructor(code: WitnessErrorCode, message: string, { cause, size, retryAfter, status }: WitnessErrorOptions = {}) {
     super(message, { cause });
     this.code = code;
     this.size = size;
     this.retryAfter = retryAfter;
+    this.status = status;
   }
 }

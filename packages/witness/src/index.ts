@@ -1,4 +1,7 @@
 export { WitnessError, type WitnessErrorCode } from './error.ts';
+export type { AskingLog } from './gather/ask-witness.ts';
+export type { Backoff, WitnessFailure } from './gather/asked-witness.ts';
+export { type GatheredLog, Gatherer, type GathererOptions, type WitnessStatus } from './gather/gatherer.ts';
 export { type WitnessAppOptions, witnessApp } from './http/witness-app.ts';
 export { type AddCheckpointOptions, type AddedCheckpoint, addCheckpoint } from './witness/add-checkpoint.ts';
 export { AddedLogs } from './witness/added-logs.ts';

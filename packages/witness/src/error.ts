@@ -31,8 +31,7 @@ export type WitnessErrorCode =
   | 'mirror-behind'
   | 'mirror-source'
   | 'mirror-refused'
-  | 'mirror-signature'
-  | 'mirror-unreachable';
+  | 'mirror-signature';
 
 /** What a caller can act on, beside the code. */
 interface WitnessErrorOptions {

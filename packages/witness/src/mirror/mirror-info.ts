@@ -14,10 +14,10 @@ export interface MirrorInfo {
 export const MIRROR_INFO_TYPE = 'text/x.tlog.mirror-info';
 
 /** A ticket's length has two bytes. https://c2sp.org/tlog-mirror#request-body */
-export const MAX_TICKET_SIZE = 65_535;
+const MAX_TICKET_SIZE = 65_535;
 
 /** Bytes of the longest {@link MirrorInfo}. */
-export const MAX_MIRROR_INFO_SIZE: number = 2 * 17 + Math.ceil(MAX_TICKET_SIZE / 3) * 4 + 1;
+const MAX_MIRROR_INFO_SIZE: number = 2 * 17 + Math.ceil(MAX_TICKET_SIZE / 3) * 4 + 1;
 
 /** Three lines: both numbers in decimal, the ticket in base64. */
 export function formatMirrorInfo({ size, next, ticket }: MirrorInfo): string {

@@ -13,6 +13,7 @@ import {
 } from '@vitrine/core';
 import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
+import type { HttpAnswer } from '../gather/http-answer.ts';
 import {
   formatAddEntriesHeader,
   formatEntryPackage,
@@ -20,7 +21,7 @@ import {
   packageIntervals,
   subtreeOf,
 } from './entry-package.ts';
-import type { MirrorAnswer, MirrorClient } from './mirror-client.ts';
+import type { MirrorClient } from './mirror-client.ts';
 import { type MirrorInfo, parseMirrorInfo } from './mirror-info.ts';
 
 /** How a log is sent to a mirror. */
@@ -52,7 +53,7 @@ const NO_TICKET = new Uint8Array(0);
  * https://c2sp.org/tlog-mirror#updating-a-mirror
  *
  * @throws WitnessError `mirror-refused` if it refuses, knows another log under this origin or a larger tree, or does not get
- * on; `mirror-signature` if none of its keys has cosigned, or a signature is wrong; `mirror-unreachable`; what reading the log
+ * on; `mirror-signature` if none of its keys has cosigned, or a signature is wrong; `witness-unreachable`; what reading the log
  * throws
  */
 export async function pushEntries(log: LogReading, { client, keys, onProgress }: PushOptions): Promise<Pushed> {
@@ -159,7 +160,7 @@ async function openCosignatures(
   }
 }
 
-function refused(what: string, { status, body }: MirrorAnswer): WitnessError {
+function refused(what: string, { status, body }: Pick<HttpAnswer, 'status' | 'body'>): WitnessError {
   const reason = detailOf(new TextDecoder().decode(body));
   return new WitnessError('mirror-refused', `the mirror refuses ${what} with status ${status}${reason}`);
 }

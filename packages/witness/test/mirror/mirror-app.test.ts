@@ -386,7 +386,7 @@ describe('pushing a log to a mirror', () => {
     const client = new MirrorClient({ url: 'http://mirror.example/', fetch: flaky as typeof fetch, backoff: 1 });
     await pushEntries(log, { client, keys: vkeys(MIRROR_KEYS) });
     failures = 100;
-    await expect(pushEntries(log, { client, keys: [] })).rejects.toMatchObject({ code: 'mirror-unreachable' });
+    await expect(pushEntries(log, { client, keys: [] })).rejects.toMatchObject({ code: 'mirror-refused' });
     expect(() => new MirrorClient({ url: 'ftp://x', fetch })).toThrow(RangeError);
   });
 });

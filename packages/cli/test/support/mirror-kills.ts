@@ -1,7 +1,14 @@
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
-import { ed25519Signer, equalBytes, formatVkey, type PrivateKey } from '@vitrine/core';
+import {
+  ed25519Signer,
+  equalBytes,
+  formatVkey,
+  type PrivateKey,
+  parseCheckpoint,
+  parseSignedNote,
+} from '@vitrine/core';
 import { fsck, LevelStore, Log } from '@vitrine/core/log';
 import { type Payload, signStatement, statementMapping } from '@vitrine/signer';
 import { MemoryDisk, MemoryStore, SeededRandom } from '@vitrine/testkit';
@@ -23,8 +30,10 @@ interface Kills {
 
 /** What a mirror had when it was killed. */
 export interface KilledMirror {
-  /** Entries that were stored, whether or not a checkpoint covered them. */
+  /** Entries that were stored. */
   readonly stored: number;
+  /** Entries of its checkpoint: fewer, if the kill came in the middle of a copy. */
+  readonly published: number;
 }
 
 const VKEY = formatVkey(LOG_KEY.vkey);
@@ -87,8 +96,8 @@ export async function killMirrors({ kills, seed, entries, checkIndex }: Kills): 
         throw new Error(`what was stored under ${key} is another thing now`);
     }
     before = segments;
-    const stored = await checkCopy(w, log, checkIndex);
-    if (signal === 'SIGKILL') found.push({ stored });
+    const copy = await checkCopy(w, log, checkIndex);
+    if (signal === 'SIGKILL') found.push(copy);
     else if (random.below(2) === 0) {
       await append(log, checkIndex, random, 1 + random.below(600));
     } else {
@@ -101,7 +110,7 @@ export async function killMirrors({ kills, seed, entries, checkIndex }: Kills): 
     w.start(args).on('close', (code) => resolve({ status: code }));
   });
   if (status !== 0) throw new Error(`the run after the last kill ended with status ${status}`);
-  if ((await checkCopy(w, log, checkIndex)) !== log.size) throw new Error('the last copy is not whole');
+  if ((await checkCopy(w, log, checkIndex)).published !== log.size) throw new Error('the last copy is not whole');
   await log[Symbol.asyncDispose]();
   return found;
 }
@@ -119,18 +128,19 @@ async function segmentsOf(w: Workspace): Promise<Map<string, Buffer>> {
   return segments;
 }
 
-/** That a copy is sound, and the beginning of the log. How many entries it has stored; 0 if it was not begun. */
-async function checkCopy(w: Workspace, log: Log, checkIndex: boolean): Promise<number> {
+/** That a copy is sound, and the beginning of the log. */
+async function checkCopy(w: Workspace, log: Log, checkIndex: boolean): Promise<KilledMirror> {
   if (!w.files().includes(`${COPIES}/vitrine.json`)) {
     // Created halfway: whoever comes next is told, and begins again.
     rmSync(w.path(COPIES), { recursive: true, force: true });
-    return 0;
+    return { stored: 0, published: 0 };
   }
   await using store = await LevelStore.open(w.path(COPIES));
   const { size, root } = await fsck(store, { mapping: checkIndex ? statementMapping : undefined });
   const { oldRoot } = await log.proveConsistency(size, log.size);
   if (!equalBytes(oldRoot, root)) throw new Error(`the ${size} entries that were copied are not those of the log`);
-  return size;
+  const { signed } = (await store.readHead()).checkpoints;
+  return { stored: size, published: signed === undefined ? 0 : parseCheckpoint(parseSignedNote(signed).text).size };
 }
 
 async function logOf(entries: number, indexed: boolean, random: SeededRandom): Promise<Log> {

@@ -1,4 +1,4 @@
-import { type Appended, type Log, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
+import { type Appended, type AppendedBatch, type Log, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
 import type { BodyBudget } from './body.ts';
 import { ServerError } from './error.ts';
 
@@ -12,7 +12,7 @@ export interface QueueLimits {
 const QUEUE_LIMITS: QueueLimits = { maxEntries: 4 * MAX_COMMIT_ENTRIES, maxBytes: 32 * MAX_COMMIT_BYTES };
 
 /** What appends to a log. */
-export type AppendingLog = Pick<Log, 'append' | 'appendAll'>;
+export type AppendingLog = Pick<Log, 'append' | 'appendTogether'>;
 
 /** Appends to a log what clients send, and turns them away when too much waits. */
 export class Appender implements BodyBudget {
@@ -60,16 +60,12 @@ export class Appender implements BodyBudget {
   }
 
   /**
-   * Resolves once all entries are durable: what fits one commit, and is refused together.
+   * Resolves once all entries are durable; none is taken if one of them is refused.
    *
-   * @throws ServerError `log-busy`; what `Log.appendAll` throws
+   * @throws ServerError `log-busy`; what `Log.appendTogether` throws
    */
-  async appendAll(entries: readonly Uint8Array[]): Promise<Appended[]> {
-    return this.#counted(entries.length, async () => {
-      const appended: Appended[] = [];
-      for await (const batch of this.#log.appendAll(entries)) appended.push(...batch);
-      return appended;
-    });
+  async appendTogether(entries: readonly Uint8Array[]): Promise<AppendedBatch> {
+    return this.#counted(entries.length, () => this.#log.appendTogether(entries));
   }
 
   async #counted<T>(count: number, append: () => Promise<T>): Promise<T> {
@@ -89,10 +85,18 @@ export class Appender implements BodyBudget {
   }
 }
 
-/** A log that could not write stays so until it is opened again. */
+const FINAL: ReadonlySet<unknown> = new Set([
+  'log-failed',
+  'log-corrupt',
+  'store-closed',
+  'store-conflict',
+  'store-corrupt',
+  'store-io',
+]);
+
+/** A log that could not write, or read what it needs for that, stays so until it is opened again. */
 function isFinal(error: unknown): error is Error {
-  const { code } = error as { code?: unknown };
-  return code === 'log-failed' || code === 'store-io' || code === 'store-conflict' || code === 'store-closed';
+  return FINAL.has((error as { code?: unknown }).code);
 }
 
 function busy(): ServerError {

@@ -3,8 +3,8 @@ import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
 import type { Context, Hono } from 'hono';
 import type { Appender } from './appender.ts';
 import { readBody } from './body.ts';
-import { TEXT_TYPE } from './checkpoints.ts';
 import { ServerError } from './error.ts';
+import { TEXT_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
 import { problemResponse } from './problem.ts';
 import type { Publishing } from './publishing.ts';
@@ -39,8 +39,8 @@ export function submissionRoutes(app: Hono<ServerEnv>, options: SubmissionOption
   );
   app.post('/add-batch', (c) =>
     submit(c, options, MAX_COMMIT_BYTES, async (body) => {
-      const appended = await appender.appendAll(entriesOf(body));
-      return appended.map(({ index }) => index);
+      const appended = await appender.appendTogether(entriesOf(body));
+      return Array.from(appended, ({ index }) => index);
     }),
   );
 }

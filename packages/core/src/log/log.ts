@@ -4,7 +4,7 @@ import { formatCheckpoint } from '../note/checkpoint.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import type { Signer } from '../note/signer.ts';
 import type { VerifierKey } from '../note/vkey.ts';
-import { checkEntry } from '../tile/entry-bundle.ts';
+import { checkEntry, ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import type { Admission } from './admission.ts';
 import { type Appended, AppendedBatch } from './appended.ts';
 import type { LogCheckpoint } from './checkpoint-keeper.ts';
@@ -18,9 +18,9 @@ import { checkAdmission, checkMapping, checkSigner, signingKey } from './log-key
 import { copyOf, LogReading } from './log-reading.ts';
 import { openIndex } from './open-index.ts';
 import { type OpenedTree, openTree, requireRoot } from './open-tree.ts';
-import { type PackedEntries, packEntry } from './packed-entries.ts';
+import { EntryPacker, type PackedEntries, packEntry } from './packed-entries.ts';
 import { isReservedEntry } from './reserved-entry.ts';
-import { type Sequenced, Sequencer } from './sequencer.ts';
+import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, type Sequenced, Sequencer } from './sequencer.ts';
 import type { Store } from './store.ts';
 
 /** What a log is created with. */
@@ -169,6 +169,24 @@ export class Log extends LogReading implements AsyncDisposable {
     this.#checkAppendable(entry);
     const { indices, leafHashes, checkpoint } = await this.#sequencer.sequence(packEntry(entry));
     return { index: indices[0]!, leafHash: leafHashes.slice(), checkpoint: checkpoint.slice() };
+  }
+
+  /**
+   * Appends entries in one commit: all of them, or none if one of them cannot be appended.
+   *
+   * @param entries 1 to {@link MAX_COMMIT_ENTRIES}, whose bytes with a length of two bytes each are at most
+   * {@link MAX_COMMIT_BYTES}, copied at once
+   * @throws RangeError for more, or none; as {@link append}
+   */
+  async appendTogether(entries: readonly Uint8Array[]): Promise<AppendedBatch> {
+    for (const entry of entries) this.#checkAppendable(entry);
+    const size = entries.reduce((sum, entry) => sum + ENTRY_PREFIX_SIZE + entry.length, 0);
+    if (entries.length < 1 || entries.length > MAX_COMMIT_ENTRIES || size > MAX_COMMIT_BYTES) {
+      throw new RangeError(`${entries.length} entries of ${size} bytes do not go into one commit`);
+    }
+    const packer = new EntryPacker(entries.length, size);
+    for (const entry of entries) packer.add(entry);
+    return new AppendedBatch(await this.#sequencer.sequence(packer.finish()));
   }
 
   /**

@@ -143,6 +143,22 @@ describe('appending', () => {
     await expectLog(log, [entryOf(0), ...others]);
   });
 
+  test('takes entries together, or none of them', async () => {
+    const { log } = await createLog();
+    const reserved = Uint8Array.from([0xa1, 0x64, ...utf8('type'), 0x65, ...utf8('index')]);
+    await expectCode(log.appendTogether([entryOf(0), reserved]), 'entry-reserved');
+    await expectCode(log.appendTogether([entryOf(0), new Uint8Array()]), 'entry-empty');
+    await expect(log.appendTogether([])).rejects.toThrow(RangeError);
+    await expect(log.appendTogether(entriesOf(4097))).rejects.toThrow(RangeError);
+    const large = Array.from({ length: 33 }, (_, i) => new Uint8Array(65_000).fill(i + 1));
+    await expect(log.appendTogether(large)).rejects.toThrow(RangeError);
+    expect(log.size).toBe(0);
+    const batch = await log.appendTogether([entryOf(0), entryOf(1), entryOf(0)]);
+    expect(Array.from(batch, ({ index }) => index)).toEqual([0, 1, 0]);
+    await log.appendTogether(large.slice(1));
+    await expectLog(log, [entryOf(0), entryOf(1), ...large.slice(1)]);
+  });
+
   test('hashes what it stores, whatever the caller does to its array meanwhile', async () => {
     const { disk, log } = await createLog();
     const random = new SeededRandom(1);

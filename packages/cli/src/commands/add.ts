@@ -8,7 +8,15 @@ import type { Context } from '../context.ts';
 import { entryLines } from '../entry-lines.ts';
 import { CliError, fileError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
-import { describeLog, type LogOption, logPlace, logSigner, openLog, signerOf, withLogOption } from '../log-option.ts';
+import {
+  describeLog,
+  type LogOption,
+  logPlace,
+  logSigner,
+  openLog,
+  signerOf,
+  withAppendOption,
+} from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { checkName, isSumLine, sumEntry } from '../sum-line.ts';
 import { count, printable } from '../text.ts';
@@ -37,7 +45,7 @@ interface InputFile {
 
 /** `vitrine add` */
 export function registerAdd(program: Command, context: Context): void {
-  withLogOption(program.command('add'))
+  withAppendOption(program.command('add'))
     .summary('append entries')
     .description(
       'Append entries to a log for arbitrary entries, and print the index and leaf hash of each once it is durable. Each file becomes one ' +
@@ -76,7 +84,7 @@ async function add(context: Context, paths: readonly string[], options: Options)
     );
   }
   const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
-  const signer = await signerOf(place, () => logSigner(context, description, options));
+  const signer = await signerOf(place, ['--key', options.key], () => logSigner(context, description, options));
   // Files are hashed before the log is opened, so that it is not locked meanwhile.
   const source = byLine ? lineSource(context, files, options) : await fileSource(context, files, options);
 

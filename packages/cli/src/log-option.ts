@@ -28,14 +28,6 @@ export function withLogOption(command: Command): Command {
     .option('--log-vkey <vkey>', 'the key that the log at a URL has to have (default: $VITRINE_LOG_VKEY)');
 }
 
-/** Adds `--log` to a command that appends arbitrary entries, and what a server asks for then. */
-export function withAppendOption(command: Command): Command {
-  return withLogOption(command).option(
-    '--token-file <file>',
-    'the file with the token that a log at a URL asks for; - is standard input (default: $VITRINE_TOKEN)',
-  );
-}
-
 /** A log that the user named: by its directory, or by the URL at which it is served. */
 export type LogPlace = LogDirectory | ServedLog;
 

@@ -8,15 +8,7 @@ import type { Context } from '../context.ts';
 import { entryLines } from '../entry-lines.ts';
 import { CliError, fileError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
-import {
-  describeLog,
-  type LogOption,
-  logPlace,
-  logSigner,
-  openLog,
-  signerOf,
-  withAppendOption,
-} from '../log-option.ts';
+import { describeLog, type LogOption, logPlace, logSigner, openLog, signerOf, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { checkName, isSumLine, sumEntry } from '../sum-line.ts';
 import { count, printable } from '../text.ts';
@@ -45,7 +37,7 @@ interface InputFile {
 
 /** `vitrine add` */
 export function registerAdd(program: Command, context: Context): void {
-  withAppendOption(program.command('add'))
+  withLogOption(program.command('add'))
     .summary('append entries')
     .description(
       'Append entries to a log for arbitrary entries, and print the index and leaf hash of each once it is durable. Each file becomes one ' +

@@ -3,7 +3,7 @@ export { type Appended, AppendedBatch } from './appended.ts';
 export type { LogCheckpoint } from './checkpoint-keeper.ts';
 export { formatDescription, type LogDescription, parseDescription } from './description.ts';
 export { type WriteFileOptions, writeFileDurably } from './durable-file.ts';
-export { type Exported, exportTiles } from './export-tiles.ts';
+export { type Exported, exportTiles, removePartialTiles, tidyExport } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';

@@ -2,15 +2,17 @@ import type { Log } from '@vitrine/core/log';
 import { Hono } from 'hono';
 import { aboutRoutes } from './about.ts';
 import { Appender, type AppendingLog, type QueueLimits } from './appender.ts';
-import { type BundledLog, bundleRoutes } from './bundles.ts';
+import { bundleRoutes } from './bundles.ts';
 import { FRESH, resource, respond } from './caching.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { type DerivedSource, derivedRoutes } from './derived.ts';
 import { logMetrics } from './log-metrics.ts';
+import { JSON_TYPE } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServerEnv } from './observed.ts';
 import { type ProvingLog, proofRoutes } from './proofs.ts';
 import { type Publishing, publishesAll } from './publishing.ts';
+import type { BundledLog } from './release-bundle.ts';
 import { type Admitting, readOnlyRoutes, submissionRoutes } from './submission.ts';
 import { tileRoutes } from './tiles.ts';
 
@@ -67,7 +69,7 @@ export function logApp(log: ServedLog, options: LogAppOptions): LogApp {
   proofRoutes(app, log, { published });
   bundleRoutes(app, { log, published, manifests });
   derivedRoutes(app, derived);
-  const described = resource(description, 'application/json', FRESH);
+  const described = resource(description, JSON_TYPE, FRESH);
   app.get('/description', (c) => respond(c, described));
   aboutRoutes(app, log);
   let appender: Appender | undefined;

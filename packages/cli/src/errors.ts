@@ -1,6 +1,9 @@
 import { CoreError, type CoreErrorCode } from '@vitrine/core';
+import type { HttpProblem } from '@vitrine/core/log';
+import type { ServerError, ServerErrorCode } from '@vitrine/server';
 import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 import { Refusal, type RefusalCode } from '@vitrine/verifier';
+import { printable } from './text.ts';
 
 /**
  * Why the command itself refused something. Codes are stable and documented in docs/errors.md; messages are for people
@@ -52,7 +55,7 @@ export class CliError extends Error {
 }
 
 /** A code that this program can fail with. */
-export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | CliErrorCode;
+export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | ServerErrorCode | CliErrorCode;
 
 /** Done. */
 export const EXIT_DONE = 0;
@@ -81,6 +84,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'note-signature': REFUSED,
   'checkpoint-malformed': REFUSED,
   'checkpoint-origin': REFUSED,
+  'checkpoint-older': REFUSED,
   'checkpoint-root': REFUSED,
   'cosignature-malformed': REFUSED,
   // A policy that was tampered with often no longer parses, and nothing may pass under it.
@@ -92,6 +96,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'tile-mismatch': REFUSED,
   'bundle-malformed': REFUSED,
   'log-corrupt': REFUSED,
+  'index-false': REFUSED,
   'store-corrupt': REFUSED,
   'entry-missing': REFUSED,
   'statement-malformed': REFUSED,
@@ -171,6 +176,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'log-key': WRONG_USE,
   'log-admission': WRONG_USE,
   'log-index': WRONG_USE,
+  'log-mirror': WRONG_USE,
   'log-range': WRONG_USE,
   'log-read-only': WRONG_USE,
   'log-url': WRONG_USE,
@@ -195,6 +201,18 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'witness-conflict': WRONG_USE,
   'corpus-malformed': WRONG_USE,
   'not-confirmed': WRONG_USE,
+  'address-malformed': WRONG_USE,
+  'http-encoding': WRONG_USE,
+  'http-malformed': WRONG_USE,
+  'http-method': WRONG_USE,
+  'http-not-found': WRONG_USE,
+  'http-too-large': WRONG_USE,
+  'manifest-missing': WRONG_USE,
+  'tls-malformed': WRONG_USE,
+  'token-exists': WRONG_USE,
+  'token-missing': WRONG_USE,
+  'token-unknown': WRONG_USE,
+  'tokens-malformed': WRONG_USE,
 
   'file-missing': COULD_NOT,
   'file-type': COULD_NOT,
@@ -202,6 +220,8 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'key-missing': COULD_NOT,
   'log-closed': COULD_NOT,
   'log-failed': COULD_NOT,
+  'log-http': COULD_NOT,
+  'fetch-failed': COULD_NOT,
   'store-missing': COULD_NOT,
   'store-foreign': COULD_NOT,
   'store-newer': COULD_NOT,
@@ -222,6 +242,10 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'state-locked': COULD_NOT,
   'corpus-newer': COULD_NOT,
   'verifier-failed': COULD_NOT,
+  'address-unavailable': COULD_NOT,
+  'checkpoint-unwitnessed': COULD_NOT,
+  'log-busy': COULD_NOT,
+  'witness-timeout': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,
@@ -237,9 +261,30 @@ export interface Failure {
 /** What to report of anything that was thrown. */
 export function describeFailure(error: unknown): Failure {
   const isKnown =
-    error instanceof CoreError || error instanceof SignerError || error instanceof Refusal || error instanceof CliError;
+    error instanceof CoreError ||
+    error instanceof SignerError ||
+    error instanceof Refusal ||
+    error instanceof CliError ||
+    isServerError(error);
   const known = isKnown ? error : unexpected(error);
+  const refused = serverRefusal(known);
+  if (refused !== undefined) return refused;
   return { code: known.code, message: known.message, exitStatus: EXIT_STATUS[known.code] };
+}
+
+/** By its name: its class comes with all that it takes to serve. */
+function isServerError(error: unknown): error is ServerError {
+  return error instanceof Error && error.name === 'ServerError';
+}
+
+/** What a server said in this project's own codes is reported as if it had happened here. Others are named in the message. */
+function serverRefusal(error: Error): Failure | undefined {
+  // By its name: its class comes with all that opens logs.
+  if (error.name !== 'HttpProblem') return undefined;
+  const { problem, detail } = error as HttpProblem;
+  if (!Object.hasOwn(EXIT_STATUS, problem)) return undefined;
+  const code = problem as FailureCode;
+  return { code, message: `${printable(detail)} (says the server)`, exitStatus: EXIT_STATUS[code] };
 }
 
 function unexpected(error: unknown): CliError {

@@ -8,14 +8,14 @@ import {
   leafHash,
   ProofError,
 } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { entryJson } from './entry-view.ts';
 import { CliError } from './errors.ts';
 import { statementOf } from './leaf-reference.ts';
 import { chooseCheckpoint } from './log-checkpoints.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from './log-option.ts';
+import { type LogOption, logPlace, openLog, withLogOption } from './log-option.ts';
 import { mentionsIn } from './mentions.ts';
 import { deliver } from './proof-file.ts';
 import { type OutOptions, withOutOptions } from './result-file.ts';
@@ -40,12 +40,12 @@ export function withIndexOptions(command: Command): Command {
 export async function askIndex(
   context: Context,
   options: IndexOptions,
-  ask: (log: Log, checkpoint: LogCheckpoint) => Promise<void>,
+  ask: (log: LogReading, checkpoint: LogCheckpoint) => Promise<void>,
 ): Promise<void> {
   if (!options.prove && (options.out !== undefined || options.force)) {
     throw new CliError('usage', '--out and --force go with --prove');
   }
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   if (!log.description.indexed) {
     throw new CoreError('log-index', `${log.origin} has no index: vitrine ls reads all of its entries`);
   }
@@ -55,7 +55,7 @@ export async function askIndex(
 /** Prints the entry at `index`, a statement, on a line. */
 export async function printEntry(
   { output }: Context,
-  log: Log,
+  log: LogReading,
   index: number,
   json: boolean | undefined,
 ): Promise<void> {
@@ -68,7 +68,7 @@ export async function printEntry(
 
 /** An index proof to be written. */
 export interface IndexDelivery {
-  readonly log: Log;
+  readonly log: LogReading;
   readonly checkpoint: LogCheckpoint;
   readonly index: IndexInclusion;
   readonly proof: IndexProof;

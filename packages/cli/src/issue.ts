@@ -10,8 +10,10 @@ import {
   describeLog,
   type LogKeyOption,
   type LogOption,
-  logDirectory,
+  type LogPlace,
   logKeySigner,
+  logPlace,
+  signerOf,
   withLogKeyOption,
   withLogOption,
 } from './log-option.ts';
@@ -140,25 +142,28 @@ export async function issue(
 /**
  * The log that the user named, and its key.
  *
- * @throws CoreError `log-admission` for one of arbitrary entries; what `logDirectory`, `describeLog` and `logKeySigner` throw
+ * @throws CoreError `log-admission` for one of arbitrary entries; what `logPlace`, `describeLog` and `logKeySigner` throw
  */
 export async function appendTarget(
   context: Context,
   options: LogOption & LogKeyOption & { readonly json?: boolean },
 ): Promise<AppendTarget> {
-  const { directory, description } = await statementLog(context, options);
-  return { directory, signer: await logKeySigner(context, description, options), json: options.json };
+  const { place, description } = await statementLog(context, options);
+  const signer = await signerOf(place, () => logKeySigner(context, description, options));
+  return { place, signer, json: options.json };
 }
 
-interface StatementLog {
-  readonly directory: string;
+/** A log that judges statements. */
+export interface StatementLog {
+  readonly place: LogPlace;
   readonly description: LogDescription;
 }
 
-async function statementLog(context: Context, options: LogOption): Promise<StatementLog> {
-  const directory = await logDirectory(context, options);
-  const description = await describeLog(directory);
-  if (description.kind === 'statements') return { directory, description };
+/** The log of statements that the user named. @throws CoreError `log-admission` for one of arbitrary entries; as {@link appendTarget} */
+export async function statementLog(context: Context, options: LogOption): Promise<StatementLog> {
+  const place = await logPlace(context, options);
+  const description = await describeLog(place);
+  if (description.kind === 'statements') return { place, description };
   const message = `the log ${description.origin} takes arbitrary entries, and nobody judges statements there`;
   throw new CoreError('log-admission', message);
 }

@@ -3,7 +3,7 @@ import { newestWithdrawal, parseStatement, SignerError, type Statement } from '@
 import type { Context } from './context.ts';
 import { CliError, isMissing, naming } from './errors.ts';
 import { readAtMost } from './files.ts';
-import { hasLog, type LogOption, logDirectory, openLog } from './log-option.ts';
+import { hasLog, type LogOption, logPlace, openLog } from './log-option.ts';
 import { decimalArgument } from './numbers.ts';
 
 /** How a leaf is named, for the help of commands. */
@@ -157,7 +157,7 @@ async function fromLog(
   reference: string,
   options: LogOption,
 ): Promise<ResolvedLeaf> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const index = typeof named === 'number' ? named : await log.indexOf(named);
   if (index === undefined) throw new CliError('entry-missing', `${reference} is not in the log ${log.origin}`);
   const entry = await log.entry(index);

@@ -1,5 +1,5 @@
 import { formatKeyId, parseSignedNote, parseVkey } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import { CliError } from './errors.ts';
 
 /** What a command asked for: the newest checkpoint, the newest cosigned one, or the one of a size. */
@@ -12,13 +12,13 @@ export interface CheckpointChoice {
  * The newest checkpoint that somebody other than the log itself has signed. The log's own second signature, by its
  * ML-DSA-44 key, does not make one.
  */
-export function cosignedCheckpoint(log: Log): LogCheckpoint | undefined {
+export function cosignedCheckpoint(log: LogReading): LogCheckpoint | undefined {
   const checkpoint = log.cosignedCheckpoint();
   return checkpoint !== undefined && isCosigned(log, checkpoint) ? checkpoint : undefined;
 }
 
 /** Whether a checkpoint has a signature of somebody other than its log. */
-export function isCosigned(log: Log, { note }: LogCheckpoint): boolean {
+export function isCosigned(log: LogReading, { note }: LogCheckpoint): boolean {
   const own = new Set(log.description.vkeys.map(parseVkey).map(lineId));
   return parseSignedNote(note).signatures.some((line) => !own.has(lineId(line)));
 }
@@ -28,7 +28,7 @@ export function isCosigned(log: Log, { note }: LogCheckpoint): boolean {
  *
  * @throws CliError `checkpoint-missing`, which says which ones there are
  */
-export function chooseCheckpoint(log: Log, { cosigned, size }: CheckpointChoice): LogCheckpoint {
+export function chooseCheckpoint(log: LogReading, { cosigned, size }: CheckpointChoice): LogCheckpoint {
   const newest = log.checkpoint();
   const witnessed = cosignedCheckpoint(log);
   if (cosigned && witnessed === undefined) {

@@ -1,22 +1,48 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, type Signer } from '@vitrine/core';
-import type { Log, LogDescription, OpenOptions, Store } from '@vitrine/core/log';
+import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, parseVkey, type Signer } from '@vitrine/core';
+import type { HttpClient, Log, LogDescription, OpenOptions, RemoteLog, Store } from '@vitrine/core/log';
 import { statementAdmission, statementMapping } from '@vitrine/signer';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
 import { CliError, isMissing, naming } from './errors.ts';
+import { readInput } from './files.ts';
 import { keyDirectory, keyFileName, type ReadKeyOptions, readKeyFile } from './keys.ts';
 import { LOG_PASSPHRASE_FILES } from './passphrase.ts';
+
+const MAX_TOKEN_SIZE = 4096;
 
 /** What `--log` leaves among a command's options. */
 export interface LogOption {
   readonly log?: string;
+  readonly logVkey?: string;
+  readonly tokenFile?: string;
+}
+
+/** Adds `--log` to a command that works on the log's own directory. */
+export function withLogDirectoryOption(command: Command): Command {
+  return command.option('--log <log>', 'the directory of the log (default: $VITRINE_LOG)');
 }
 
 /** Adds `--log` to a command. */
 export function withLogOption(command: Command): Command {
-  return command.option('--log <log>', 'the log: a directory (default: $VITRINE_LOG)');
+  return command
+    .option('--log <log>', 'the log: a directory, or the URL at which it is served (default: $VITRINE_LOG)')
+    .option('--log-vkey <vkey>', 'the key that the log at a URL has to have (default: $VITRINE_LOG_VKEY)');
+}
+
+/** A log that the user named: by its directory, or by the URL at which it is served. */
+export type LogPlace = LogDirectory | ServedLog;
+
+interface LogDirectory {
+  readonly directory: string;
+  readonly url?: undefined;
+}
+
+interface ServedLog {
+  readonly url: string;
+  /** Opens it, once. */
+  open(): Promise<RemoteLog>;
 }
 
 /** Whether the user named a log. */
@@ -25,17 +51,68 @@ export function hasLog(context: Context, { log }: LogOption): boolean {
 }
 
 /**
- * The directory of the log that the user named.
+ * The log that the user named.
  *
- * @throws CliError `usage` if none was named; `log-url`; CoreError `store-foreign` if it is a file, `store-missing` if
- * it is not where VITRINE_LOG says
+ * @throws CliError `usage` if none was named; `log-url` for a URL of another scheme than http and https; CoreError
+ * `store-foreign` if it is a file, `store-missing` if it is not where VITRINE_LOG says
  */
-export async function logDirectory(context: Context, { log }: LogOption): Promise<string> {
+export async function logPlace(context: Context, options: LogOption): Promise<LogPlace> {
+  const named = namedLog(context, options);
+  if (!isUrl(named)) return { directory: await checkedDirectory(named, options) };
+  if (!/^https?:/i.test(named))
+    throw new CliError('log-url', `a log is read over https or http, and not from ${named}`);
+  let opened: Promise<RemoteLog> | undefined;
+  return {
+    url: named,
+    open: () => {
+      opened ??= openServed(context, named, options);
+      return opened;
+    },
+  };
+}
+
+/**
+ * The directory of the log that the user named, for what only its owner can do.
+ *
+ * @throws CliError `log-url` for a URL; as {@link logPlace}
+ */
+export async function logDirectory(context: Context, options: LogOption): Promise<string> {
+  const named = namedLog(context, options);
+  if (isUrl(named)) {
+    throw new CliError('log-url', `this is done in the directory of the log, and not over the network: ${named}`);
+  }
+  return checkedDirectory(named, options);
+}
+
+const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
+
+function namedLog(context: Context, { log }: LogOption): string {
   const named = log ?? variable(context, 'VITRINE_LOG');
   if (named === undefined) throw new CliError('usage', 'name the log with --log, or in VITRINE_LOG');
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(named)) {
-    throw new CliError('log-url', `reading a log by URL is not supported yet: ${named}`);
-  }
+  return named;
+}
+
+async function openServed(context: Context, url: string, options: LogOption): Promise<RemoteLog> {
+  const { HttpClient, RemoteLog } = await import('@vitrine/core/log');
+  const { httpFetch } = await import('./http-fetch.ts');
+  const vkey = options.logVkey ?? variable(context, 'VITRINE_LOG_VKEY');
+  const key = vkey === undefined ? undefined : naming('the key of the log', () => parseVkey(vkey));
+  const client: HttpClient = new HttpClient(url, {
+    fetch: await httpFetch(context),
+    signal: context.signal,
+    token: await readToken(context, options),
+  });
+  return RemoteLog.open(client, { key });
+}
+
+async function readToken(context: Context, { tokenFile }: LogOption): Promise<string | undefined> {
+  if (tokenFile === undefined) return variable(context, 'VITRINE_TOKEN');
+  const token = new TextDecoder().decode(await readInput(tokenFile, MAX_TOKEN_SIZE, context.stdin)).trim();
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new CliError('usage', `${tokenFile} has no token`);
+  return token;
+}
+
+async function checkedDirectory(named: string, { log }: LogOption): Promise<string> {
   const found = await stat(named).catch((error: NodeJS.ErrnoException) => error);
   if (!(found instanceof Error) && !found.isDirectory()) {
     throw new CoreError('store-foreign', `${named} is a file, and a log is a directory`);
@@ -47,21 +124,29 @@ export async function logDirectory(context: Context, { log }: LogOption): Promis
   return named;
 }
 
-/** Opens the store in a directory. @throws CoreError with `store-` codes */
+/** Opens the store in a directory. @throws CoreError with `store-` codes; `store-locked` names the URL of a server that has it */
 export async function openStore(
   directory: string,
   options: { checkTables?: boolean; signal?: AbortSignal } = {},
 ): Promise<Store> {
   const { LevelStore } = await import('@vitrine/core/log');
-  return LevelStore.open(directory, options);
+  return LevelStore.open(directory, options).catch(async (error: unknown) => {
+    if (!(error instanceof CoreError) || error.code !== 'store-locked') throw error;
+    throw await (await import('./served-file.ts')).lockedBy(directory, error);
+  });
 }
 
 /**
- * Opens a log, to read it, or with a signer to append to it.
+ * Opens a log, to read it, or to append to it: with its signer if it is in a directory.
  *
- * @throws CoreError with `store-` and `log-` codes
+ * @throws CoreError with `store-` and `log-` codes; of a log at a URL also `fetch-failed`, and what says that its server lies
  */
-export async function openLog(directory: string, signer?: Signer): Promise<Log> {
+export async function openLog(place: LogPlace, signer?: Signer): Promise<Log | RemoteLog> {
+  return place.url === undefined ? openDirectory(place.directory, signer) : place.open();
+}
+
+/** Opens a log in its directory. @throws CoreError with `store-` and `log-` codes */
+export async function openDirectory(directory: string, signer?: Signer): Promise<Log> {
   const { Log, parseDescription } = await import('@vitrine/core/log');
   const store = await openStore(directory);
   try {
@@ -80,10 +165,11 @@ export function rulesOf({ kind, indexed }: LogDescription): Pick<OpenOptions, 'a
   };
 }
 
-/** What a log was created with, also while another process has it open. @throws CoreError with `store-` codes */
-export async function describeLog(directory: string): Promise<LogDescription> {
+/** What a log was created with, also while another process has it open. @throws CoreError as {@link openLog} */
+export async function describeLog(place: LogPlace): Promise<LogDescription> {
+  if (place.url !== undefined) return (await place.open()).description;
   const { parseDescription, readDescription } = await import('@vitrine/core/log');
-  return parseDescription(await readDescription(directory));
+  return parseDescription(await readDescription(place.directory));
 }
 
 /**
@@ -97,6 +183,15 @@ export async function logSigner(
   { key, json }: { readonly key?: string; readonly json?: boolean },
 ): Promise<Signer> {
   return signerFrom(context, description, { option: '--key', variable: 'VITRINE_KEY', file: key }, { json });
+}
+
+/**
+ * The signer that appending to a log takes here: none if it is at a URL, because the server has it.
+ *
+ * @throws as `find`
+ */
+export async function signerOf(place: LogPlace, find: () => Promise<Signer>): Promise<Signer | undefined> {
+  return place.url === undefined ? find() : undefined;
 }
 
 /** What `--log-key` leaves among a command's options. */

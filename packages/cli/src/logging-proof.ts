@@ -1,11 +1,11 @@
 import { CoreError, formatTlogProof, type Signer } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import type { Statement } from '@vitrine/signer';
 import { formatTransparentStatement, signReceipt } from '@vitrine/verifier';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { statementOf } from './leaf-reference.ts';
-import { describeLog, type LogKeyOption, logKeySigner } from './log-option.ts';
+import { describeLog, type LogKeyOption, type LogPlace, logKeySigner } from './log-option.ts';
 
 /**
  * A proof that the log has the statement at a leaf, and of nothing else: a C2SP tlog-proof, or with a signer, which holds the
@@ -14,7 +14,7 @@ import { describeLog, type LogKeyOption, logKeySigner } from './log-option.ts';
  * @throws CliError `usage` for a leaf that is no statement; Refusal `receipt-malformed` for the only leaf of a tree
  */
 export async function loggingProof(
-  log: Log,
+  log: LogReading,
   leaf: number,
   { checkpoint: { size, root, note }, signer }: { readonly checkpoint: LogCheckpoint; readonly signer?: Signer },
 ): Promise<{ readonly bytes: Uint8Array; readonly statement: Statement }> {
@@ -43,10 +43,10 @@ export async function loggingProof(
  */
 export async function receiptSigner(
   context: Context,
-  directory: string,
+  place: LogPlace,
   options: LogKeyOption & { readonly json?: boolean },
 ): Promise<Signer> {
-  const description = await describeLog(directory);
+  const description = await describeLog(place);
   if (description.kind !== 'statements') {
     const message = `${description.origin} takes arbitrary entries: a receipt of it would say that somebody has judged the statement`;
     throw new CoreError('log-admission', message);

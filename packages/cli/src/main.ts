@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { isAbsolute } from 'node:path';
 import type { Context } from './context.ts';
+import { EXIT_DONE } from './errors.ts';
 import { Output } from './output.ts';
 import { run } from './run.ts';
 import { openTerminal } from './terminal.ts';
@@ -33,4 +34,5 @@ const context: Context = {
 };
 
 const exitStatus = await run(process.argv.slice(2), context);
-process.exitCode = signalled === undefined ? exitStatus : EXIT_STATUS_OF_SIGNAL[signalled];
+// A server that was told to stop, and did, is done.
+process.exitCode = signalled === undefined || exitStatus === EXIT_DONE ? exitStatus : EXIT_STATUS_OF_SIGNAL[signalled];

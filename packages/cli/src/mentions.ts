@@ -1,5 +1,5 @@
 import { formatBase64 } from '@vitrine/core';
-import type { Log } from '@vitrine/core/log';
+import type { LogReading } from '@vitrine/core/log';
 import type { Statement } from '@vitrine/signer';
 import { statementOf } from './leaf-reference.ts';
 
@@ -26,7 +26,7 @@ function mentionedLeaves({ payload }: Statement): Uint8Array[] {
 }
 
 /** Looks up what a statement speaks of. @throws CoreError `log-corrupt`, and what the store throws */
-export async function mentionsIn(log: Log, statement: Statement): Promise<Mentions> {
+export async function mentionsIn(log: LogReading, statement: Statement): Promise<Mentions> {
   const mentions = new Map<string, Mention>();
   for (const leafHash of mentionedLeaves(statement)) {
     const index = await log.indexOf(leafHash);

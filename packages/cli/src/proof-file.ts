@@ -1,5 +1,5 @@
 import { CoreError, formatBase64 } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import type { Context } from './context.ts';
 import { isCosigned } from './log-checkpoints.ts';
 import { type OutOptions, outFile, writeResult } from './result-file.ts';
@@ -7,7 +7,7 @@ import { count } from './text.ts';
 
 /** A proof that is to be written. */
 export interface Delivery {
-  readonly log: Log;
+  readonly log: LogReading;
   readonly checkpoint: LogCheckpoint;
   readonly options: OutOptions & { readonly json?: boolean };
   /** What is particular to this kind of proof. */
@@ -36,7 +36,7 @@ export async function deliver(
 }
 
 /** Refuses an index that a checkpoint does not cover. @throws CoreError `log-range` */
-export function checkCovered(log: Log, index: number, checkpoint: LogCheckpoint): void {
+export function checkCovered(log: LogReading, index: number, checkpoint: LogCheckpoint): void {
   if (index < checkpoint.size) return;
   const all = index < log.size ? '; the log has more entries' : '';
   throw new CoreError(

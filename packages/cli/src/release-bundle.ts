@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { isThere, writeNewFile } from './files.ts';
-import { type LogOption, logDirectory, openLog } from './log-option.ts';
+import { type LogOption, logPlace, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
 import { readBundledManifest } from './released-files.ts';
 
@@ -52,7 +52,7 @@ export async function prepareBundle(
   await checkFree(bundle);
   const loaded = await readPolicy(policy);
   {
-    await using log = await openLog(await logDirectory(context, options));
+    await using log = await openLog(await logPlace(context, options));
     // Whether its witnesses have seen anything yet does not matter now.
     verifyCheckpoint(log.checkpoint().note, { ...loaded.policy, quorum: NO_QUORUM }, loaded);
   }
@@ -76,7 +76,7 @@ async function writeBundle(
   loaded: LoadedPolicy,
   options: BundleOptions,
 ): Promise<void> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const leaf = (await log.indexOf(leafHash(release)))!;
   const checkpoint = log.checkpoint();
   checkMet(checkpoint, leaf, path, loaded);

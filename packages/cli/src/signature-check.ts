@@ -1,5 +1,5 @@
 import { parseVkey, type VerifierKey } from '@vitrine/core';
-import type { Log } from '@vitrine/core/log';
+import type { LogReading } from '@vitrine/core/log';
 import { admittedKeys, openStatement, type Role, type Statement, signingRole } from '@vitrine/signer';
 import { statementOf } from './leaf-reference.ts';
 import { keyLabel } from './statement-view.ts';
@@ -18,7 +18,11 @@ export const NO_LOG: SignatureCheck = { verified: false, reason: 'without the lo
  *
  * @throws SignerError `statement-signature` if the signature is wrong; CoreError `log-corrupt`
  */
-export async function checkSignature(log: Log, entry: Uint8Array, statement: Statement): Promise<SignatureCheck> {
+export async function checkSignature(
+  log: LogReading,
+  entry: Uint8Array,
+  statement: Statement,
+): Promise<SignatureCheck> {
   const known = await findKey(log, statement);
   if (known === undefined) {
     const name = keyLabel({ keyName: statement.issuer, keyId: statement.keyId });
@@ -35,7 +39,7 @@ interface KnownKey {
   readonly removedAt?: number;
 }
 
-async function findKey(log: Log, statement: Statement): Promise<KnownKey | undefined> {
+async function findKey(log: LogReading, statement: Statement): Promise<KnownKey | undefined> {
   const isSigner = (key: { readonly keyName: string; readonly keyId: number }): boolean =>
     key.keyName === statement.issuer && key.keyId === statement.keyId;
   if (isSigner(log.key)) return { key: log.key, role: 'log' };

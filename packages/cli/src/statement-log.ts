@@ -1,8 +1,8 @@
 import { formatBase64, type Signer } from '@vitrine/core';
-import type { Log } from '@vitrine/core/log';
+import type { Log, RemoteLog } from '@vitrine/core/log';
 import type { Statement } from '@vitrine/signer';
 import type { Context } from './context.ts';
-import { openLog } from './log-option.ts';
+import { type LogPlace, openLog } from './log-option.ts';
 import { type Mentions, mentionsIn } from './mentions.ts';
 import { statementJson, statementLine } from './statement-view.ts';
 
@@ -17,9 +17,9 @@ export interface SignedStatement {
 
 /** Where statements are appended to. */
 export interface AppendTarget {
-  readonly directory: string;
-  /** Holds the log's key. */
-  readonly signer: Signer;
+  readonly place: LogPlace;
+  /** Holds the log's key; undefined where its server does. */
+  readonly signer: Signer | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -32,16 +32,16 @@ export interface AppendTarget {
 export async function appendStatements(
   context: Context,
   statements: readonly SignedStatement[],
-  { directory, signer, json }: AppendTarget,
+  { place, signer, json }: AppendTarget,
 ): Promise<void> {
-  await using log = await openLog(directory, signer);
+  await using log = await openLog(place, signer);
   await appendTo(context, log, statements, { json });
 }
 
 /** As {@link appendStatements}, to a log that is open. */
 export async function appendTo(
   context: Context,
-  log: Log,
+  log: Log | RemoteLog,
   statements: readonly SignedStatement[],
   { json }: { readonly json?: boolean | undefined },
 ): Promise<void> {

@@ -3,7 +3,7 @@ import { formatStatementProof, type StatementProof } from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { chooseCheckpoint } from './log-checkpoints.ts';
-import { type LogOption, logDirectory, openLog } from './log-option.ts';
+import { type LogOption, logPlace, openLog } from './log-option.ts';
 import { checkCovered, deliver } from './proof-file.ts';
 import type { OutOptions } from './result-file.ts';
 import type { Subject } from './subject.ts';
@@ -34,7 +34,7 @@ export async function deliverStatementProof(
   { extra, json, what }: StatementFinding,
   options: StatementProofOptions,
 ): Promise<void> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const checkpoint = chooseCheckpoint(log, options);
   const index = await log.indexOf(leafHash);
   if (index === undefined) throw new CliError('entry-missing', `the statement is not in the log ${log.origin}`);

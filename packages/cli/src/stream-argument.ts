@@ -1,5 +1,5 @@
 import { CoreError, type StreamName } from '@vitrine/core';
-import type { Log } from '@vitrine/core/log';
+import type { LogReading } from '@vitrine/core/log';
 import { STATEMENT_TYPES } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import { CliError } from './errors.ts';
@@ -40,7 +40,7 @@ export function withStreamOptions(command: Command, { type, issuer }: StreamOpti
  * @throws CliError `usage` if several fit; CoreError as `Log.streams`
  */
 export async function resolveStream(
-  log: Log,
+  log: LogReading,
   stream: string,
   { type, issuer }: StreamOptions,
   size: number,

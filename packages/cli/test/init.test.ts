@@ -83,7 +83,7 @@ test('a log of statements has an index, and one of arbitrary entries has none', 
   ] as const) {
     await w.run(['init', log, '--origin', `example.com/${log}`, ...options]);
     const description = JSON.parse(w.read(`${log}/log.json`).toString());
-    expect(description).toMatchObject({ version: 3, kind, indexed: kind === 'statements' });
+    expect(description).toMatchObject({ version: 4, kind, indexed: kind === 'statements', mirror: false });
   }
 });
 

@@ -1,32 +1,144 @@
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
-import type { Hono } from 'hono';
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { getRequestListener } from '@hono/node-server';
+import type { Env, Hono } from 'hono';
+import { Connections } from './connections.ts';
+import { ServerError } from './error.ts';
+import { IdentifiedResponse } from './identified-response.ts';
+import { type Limits, withDefaults } from './limits.ts';
+import { malformedRequest, type ObservedOptions, observed } from './observed.ts';
 
 /** Where and how to listen. */
-export interface ListenOptions {
+export interface ListenOptions extends ObservedOptions {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
+  /** PEM: the certificate with those that lead to its authority, and its private key. Plain HTTP without. */
+  readonly tls?: { readonly cert: string | Uint8Array; readonly key: string | Uint8Array } | undefined;
+  readonly limits?: Partial<Limits> | undefined;
 }
 
 /** A server that answers. */
 export interface Listener {
   /** Where it answers, without a slash at the end. */
   readonly url: string;
-  /** Takes no more connections, answers what it was asked, and resolves once all of that is done. */
+  /**
+   * Takes no more connections, answers what it was asked, and resolves once all of that is done: connections that wait for
+   * nothing end at once, those that do not end in time are dropped.
+   */
   close(): Promise<void>;
 }
 
-/** Serves an application over HTTP. @throws the system's error if the address cannot be had */
-export async function listen(app: Hono, { host, port }: ListenOptions): Promise<Listener> {
-  const server = createAdaptorServer({ fetch: app.fetch });
+/** Seconds between two looks for requests that take too long. */
+const CHECK_INTERVAL = 1000;
+
+/**
+ * Serves an application over HTTP or HTTPS, with what every server has around it: see {@link observed}.
+ *
+ * @throws ServerError `address-unavailable`, `tls-malformed`
+ */
+export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions): Promise<Listener> {
+  const { host, port, tls, metrics, logger } = options;
+  const limits = withDefaults(options.limits);
+  const answer = getRequestListener(observed(app, options).fetch, { errorHandler: malformedRequest });
+  const settings: ServerOptions<typeof IncomingMessage, typeof IdentifiedResponse> = {
+    ServerResponse: IdentifiedResponse,
+    headersTimeout: limits.headersTimeout,
+    requestTimeout: limits.requestTimeout,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    connectionsCheckingInterval: Math.min(CHECK_INTERVAL, limits.headersTimeout),
+    maxHeaderSize: limits.maxHeaderSize,
+    noDelay: true,
+  };
+  let server: Server;
+  try {
+    if (tls !== undefined && (tls.cert.length === 0 || tls.key.length === 0)) throw new Error('one of them is empty');
+    const { headersTimeout: handshakeTimeout } = limits;
+    server =
+      tls === undefined
+        ? createServer(settings)
+        : createTlsServer({ ...settings, handshakeTimeout, cert: plainPem(tls.cert), key: plainPem(tls.key) });
+  } catch (cause) {
+    throw new ServerError('tls-malformed', `the certificate and its key cannot be used: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+  // One more, because Node drops what is beyond it and says nothing.
+  server.maxHeadersCount = limits.maxHeadersCount + 1;
+  server.timeout = limits.idleTimeout;
+  const connections = new Connections(server, limits.maxConnections);
+  metrics?.gauge('vitrine_http_connections', 'Open connections.', () => connections.size);
+  server.on('request', (request, response) => {
+    if (request.rawHeaders.length <= 2 * limits.maxHeadersCount) return answer(request, response);
+    response.writeHead(431, { connection: 'close', 'content-length': 0 }).end();
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    logger?.debug({ code: error.code }, 'a connection was refused');
+    refuseConnection(error, socket as Socket, connections);
+  });
+  await bind(server, { host, port });
+  const { port: bound, family, address } = server.address() as AddressInfo;
+  const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
+  let closing: Promise<void> | undefined;
+  return { url, close: () => (closing ??= close(server, connections, limits.closeTimeout)) };
+}
+
+async function bind(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, resolve);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  }).catch((cause: NodeJS.ErrnoException) => {
+    const why = REASONS[cause.code ?? ''] ?? cause.message;
+    throw new ServerError('address-unavailable', `cannot listen at ${host}, port ${port}: ${why}`, { cause });
   });
-  const { port: bound, family, address } = server.address() as AddressInfo;
-  return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
-    close: () => new Promise((resolve, reject) => server.close((error) => (error ? reject(error) : resolve()))),
-  };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program does',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'this user may not use that port',
+  ENOTFOUND: 'there is no such name',
+};
+
+async function close(server: Server, connections: Connections, closeTimeout: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  // What has arrived already is read first.
+  await setImmediate();
+  await setImmediate();
+  connections.finish();
+  const timer = setTimeout(() => server.closeAllConnections(), closeTimeout);
+  await closed;
+  clearTimeout(timer);
+}
+
+const STATUS_OF_ERROR: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** A request that is none, or does not come to its end. https://nodejs.org/api/http.html#event-clienterror */
+function refuseConnection({ code = '' }: NodeJS.ErrnoException, socket: Socket, connections: Connections): void {
+  const underWay = connections.underWay(socket);
+  const asked = underWay.filter(({ req }) => req.complete);
+  if (asked.length > 0 && socket.writable) {
+    // What was asked in full before it is answered.
+    for (const response of asked) response.shouldKeepAlive = false;
+    return;
+  }
+  if (!socket.writable || !connections.has(socket) || underWay.some(({ headersSent }) => headersSent)) {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS_OF_ERROR[code] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+/** Node takes strings and Buffers. */
+function plainPem(pem: string | Uint8Array): string {
+  return typeof pem === 'string' ? pem : new TextDecoder().decode(pem);
 }

@@ -89,8 +89,8 @@ export class FaultStore implements Store {
     return this.#do('readDerived', () => this.#store.readDerived(keys));
   }
 
-  derived(prefix: Uint8Array): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
-    return this.#store.derived(prefix);
+  derived(prefix: Uint8Array, after?: Uint8Array): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    return this.#store.derived(prefix, after);
   }
 
   commit(commit: Commit): Promise<void> {

@@ -64,9 +64,10 @@ export class MemoryStore implements Store {
     return keys.map((key) => this.#disk.derived.get(hex(key))?.slice());
   }
 
-  async *derived(prefix: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+  async *derived(prefix: Uint8Array, after?: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
     this.#checkOpen();
-    const keys = [...this.#disk.derived.keys()].filter((key) => key.startsWith(hex(prefix)));
+    const isAsked = (key: string): boolean => key.startsWith(hex(prefix)) && (after === undefined || key > hex(after));
+    const keys = [...this.#disk.derived.keys()].filter(isAsked);
     for (const key of keys.sort()) {
       this.#checkOpen();
       yield [new Uint8Array(Buffer.from(key, 'hex')), this.#disk.derived.get(key)!.slice()];

@@ -106,9 +106,9 @@ const concat = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buff
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const sorted = (pairs: readonly Pair[]): Pair[] => [...pairs].sort(([a], [b]) => Buffer.compare(a, b));
 
-async function all(store: Store, prefix: Uint8Array): Promise<Pair[]> {
+async function all(store: Store, prefix: Uint8Array, after?: Uint8Array): Promise<Pair[]> {
   const pairs: Pair[] = [];
-  for await (const pair of store.derived(prefix)) pairs.push(pair);
+  for await (const pair of store.derived(prefix, after)) pairs.push(pair);
   return pairs;
 }
 
@@ -397,6 +397,13 @@ export function storeCompliance(name: string, { place: newPlace, isExclusive }: 
           const expected = pairs.filter(([key]) => prefix.every((byte, i) => key[i] === byte));
           expect(expected.length).toBeGreaterThan(0);
           expect(await all(store, prefix)).toEqual(expected);
+          for (const [i, [key]] of expected.entries()) {
+            expect(await all(store, prefix, key)).toEqual(expected.slice(i + 1));
+          }
+          // It need not be there.
+          const between = bytes(...prefix, 0, 0x7f);
+          const behind = expected.filter(([key]) => Buffer.compare(key, between) > 0);
+          expect(await all(store, prefix, between)).toEqual(behind);
         }
         expect(await all(store, bytes(0x12))).toEqual([]);
         expect(await all(store, bytes(0xff, 0xff, 0xff))).toEqual([]);

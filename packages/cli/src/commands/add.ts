@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { entryLines } from '../entry-lines.ts';
 import { CliError, fileError, interrupted } from '../errors.ts';
 import { readAtMost } from '../files.ts';
-import { describeLog, type LogOption, logDirectory, logSigner, openLog, withLogOption } from '../log-option.ts';
+import { describeLog, type LogOption, logPlace, logSigner, openLog, signerOf, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { checkName, isSumLine, sumEntry } from '../sum-line.ts';
 import { count, printable } from '../text.ts';
@@ -45,6 +45,7 @@ export function registerAdd(program: Command, context: Context): void {
     )
     .argument('[files...]', 'the files; - is standard input, for --lines and --ndjson')
     .option('--key <file>', "the log's key (default: $VITRINE_KEY, or where init put it)")
+    .option('--token-file <file>', 'the token that the log at a URL asks for (default: $VITRINE_TOKEN)')
     .addOption(new Option('--raw', 'append the bytes of each file').conflicts(['lines', 'ndjson']))
     .addOption(new Option('--lines', 'append each line of the files, as it is').conflicts('ndjson'))
     .option('--ndjson', 'as --lines, and refuse lines that are not JSON')
@@ -66,8 +67,8 @@ async function add(context: Context, paths: readonly string[], options: Options)
   if (options.allowSumLines && !byLine && !options.raw) {
     throw new CliError('usage', '--allow-sum-lines goes with --raw, --lines and --ndjson');
   }
-  const directory = await logDirectory(context, options);
-  const description = await describeLog(directory);
+  const place = await logPlace(context, options);
+  const description = await describeLog(place);
   if (description.kind === 'statements') {
     throw new CliError(
       'log-statements',
@@ -75,11 +76,11 @@ async function add(context: Context, paths: readonly string[], options: Options)
     );
   }
   const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
-  const signer = await logSigner(context, description, options);
+  const signer = await signerOf(place, () => logSigner(context, description, options));
   // Files are hashed before the log is opened, so that it is not locked meanwhile.
   const source = byLine ? lineSource(context, files, options) : await fileSource(context, files, options);
 
-  await using log = await openLog(directory, signer);
+  await using log = await openLog(place, signer);
   const before = log.size;
   let done = 0;
   let known = 0;

@@ -10,11 +10,12 @@ import {
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, isMissing } from '../errors.ts';
-import { appendTarget } from '../issue.ts';
+import { statementLog } from '../issue.ts';
 import {
   type LogKeyOption,
   type LogOption,
-  logDirectory,
+  logKeySigner,
+  logPlace,
   openLog,
   withLogKeyOption,
   withLogOption,
@@ -99,7 +100,7 @@ async function findAdmitted(
   vkey: string,
   options: Options,
 ): Promise<{ readonly role: Role; readonly logged: LoggedStatement } | undefined> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const { admitted } = await admittedKeys(log);
   const found = admitted.find((key) => key.vkey === vkey);
   if (found === undefined) return undefined;
@@ -114,8 +115,10 @@ async function remove(context: Context, text: string, options: Options): Promise
 }
 
 async function change(context: Context, payload: AdmissionPayload, options: Options): Promise<void> {
-  const { directory, signer, json } = await appendTarget(context, options);
-  await using log = await openLog(directory, signer);
+  const { place, description } = await statementLog(context, options);
+  // Which signs the statement, wherever the log is.
+  const signer = await logKeySigner(context, description, options);
+  await using log = await openLog(place, signer);
   let issuedAt = context.now();
   const sign = (): Promise<Uint8Array> => signStatement(payload, { signer, audience: signer.keyName, issuedAt });
   let entry = await sign();
@@ -124,12 +127,12 @@ async function change(context: Context, payload: AdmissionPayload, options: Opti
     issuedAt++;
     entry = await sign();
   }
-  await appendTo(context, log, [{ entry, statement: parseStatement(entry) }], { json });
+  await appendTo(context, log, [{ entry, statement: parseStatement(entry) }], options);
 }
 
 async function list(context: Context, options: Options): Promise<void> {
   const { output } = context;
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   if (log.description.kind !== 'statements') {
     throw new CoreError('log-admission', `the log ${log.origin} takes arbitrary entries, of nobody in particular`);
   }
@@ -159,7 +162,7 @@ async function findKey(context: Context, text: string, options: Options): Promis
 }
 
 async function admittedIn(context: Context, options: Options): Promise<KeyId[]> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const { admitted } = await admittedKeys(log);
   return admitted.map(({ vkey }) => parseVkey(vkey)).map(({ keyName, keyId }) => ({ keyName, keyId }));
 }

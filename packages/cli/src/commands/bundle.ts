@@ -1,4 +1,4 @@
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import { SignerError, type Statement } from '@vitrine/signer';
 import { makeBundle } from '@vitrine/verifier';
 import { type Command, InvalidArgumentError, Option } from 'commander';
@@ -10,7 +10,7 @@ import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
 import {
   type LogKeyOption,
   type LogOption,
-  logDirectory,
+  logPlace,
   openLog,
   withLogKeyOption,
   withLogOption,
@@ -80,9 +80,9 @@ function sizes(text: string): number[] {
 
 async function bundle(context: Context, reference: string, options: Options): Promise<void> {
   checkOptions(options);
-  const directory = await logDirectory(context, options);
-  const signer = options.format === 'cose' ? await receiptSigner(context, directory, options) : undefined;
-  await using log = await openLog(directory);
+  const place = await logPlace(context, options);
+  const signer = options.format === 'cose' ? await receiptSigner(context, place, options) : undefined;
+  await using log = await openLog(place);
   const checkpoint = chosen(log, options);
   const leaf = await leafOf(context, log, reference, { ...options, size: checkpoint.size });
   const { size } = log.checkpoint();
@@ -120,7 +120,7 @@ function checkOptions({ format, fromSize, manifest, logKey, json, ...options }: 
 
 /** @throws CliError `usage` for a leaf that is no release; what `makeBundle` throws */
 async function releaseBundle(
-  log: Log,
+  log: LogReading,
   leaf: number,
   checkpoint: LogCheckpoint,
   options: Options,
@@ -147,7 +147,7 @@ async function releaseBundle(
 }
 
 interface Written {
-  readonly log: Log;
+  readonly log: LogReading;
   readonly checkpoint: LogCheckpoint;
   readonly leaf: number;
   readonly statement: Statement;
@@ -172,7 +172,7 @@ async function report(
 }
 
 /** The newest that a witness has cosigned, if there is one. */
-function chosen(log: Log, { newest }: Options): LogCheckpoint {
+function chosen(log: LogReading, { newest }: Options): LogCheckpoint {
   return (newest ? undefined : cosignedCheckpoint(log)) ?? log.checkpoint();
 }
 
@@ -196,7 +196,7 @@ function checkManifest({ payload }: Release, manifest: Uint8Array | undefined): 
 /** The leaf that is named as any leaf, or by a file that it has. */
 async function leafOf(
   context: Context,
-  log: Log,
+  log: LogReading,
   reference: string,
   options: { readonly size: number; readonly json?: boolean },
 ): Promise<number> {
@@ -221,7 +221,7 @@ async function statementFileHash(path: string): Promise<Uint8Array | undefined> 
 /** The newest release that has a file. */
 async function leafOfArtifact(
   context: Context,
-  log: Log,
+  log: LogReading,
   path: string,
   { size, json }: { readonly size: number; readonly json?: boolean },
 ): Promise<number> {

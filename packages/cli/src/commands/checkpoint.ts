@@ -19,14 +19,14 @@ import {
   parseVkey,
   renewSignatures,
 } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { Log, LogCheckpoint, LogReading } from '@vitrine/core/log';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, isMissing, naming } from '../errors.ts';
 import { readInput } from '../files.ts';
 import { keyDirectory, keyFileName, readKeyFile } from '../keys.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logDirectory, logPlace, openDirectory, openLog, withLogOption } from '../log-option.ts';
 import { readPolicy } from '../policy-file.ts';
 
 interface Options extends LogOption {
@@ -71,12 +71,20 @@ async function checkpoint(context: Context, options: Options): Promise<void> {
   }
   if (options.key !== undefined && !options.mlDsa) throw new CliError('usage', '--key names the key of --ml-dsa');
 
-  await using log = await openLog(await logDirectory(context, options));
-  if (options.mlDsa) await addOwnSignature(context, log, options);
-  if (cosignatures !== undefined) await addCosignatures(context, log, cosignatures, policy!);
-  const found = chooseCheckpoint(log, { cosigned: options.cosigned });
-  if (!options.json) return await context.output.bytes(found.note);
-  await context.output.json(checkpointJson(log, found));
+  if (options.mlDsa || cosignatures !== undefined) {
+    await using log = await openDirectory(await logDirectory(context, options));
+    if (options.mlDsa) await addOwnSignature(context, log, options);
+    if (cosignatures !== undefined) await addCosignatures(context, log, cosignatures, policy!);
+    return await print(context, log, options);
+  }
+  await using log = await openLog(await logPlace(context, options));
+  await print(context, log, options);
+}
+
+async function print({ output }: Context, log: LogReading, { cosigned, json }: Options): Promise<void> {
+  const found = chooseCheckpoint(log, { cosigned });
+  if (!json) return await output.bytes(found.note);
+  await output.json(checkpointJson(log, found));
 }
 
 /** Verifies what witnesses returned, and has the log keep it. */
@@ -131,7 +139,7 @@ async function ownMlDsaKey(context: Context, log: Log, { key: keyFile, json }: O
   return key;
 }
 
-function checkpointJson(log: Log, { size, root, note }: LogCheckpoint): unknown {
+function checkpointJson(log: LogReading, { size, root, note }: LogCheckpoint): unknown {
   const own = log.description.vkeys.map(parseVkey);
   const signatures = parseSignedNote(note).signatures.map(({ keyName, keyId }) => ({
     keyName,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { readDocument } from '../document.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
-import { logDirectory, withLogOption } from '../log-option.ts';
+import { logPlace, withLogOption } from '../log-option.ts';
 import { withOutOptions } from '../result-file.ts';
 import { readSecret } from '../secret-file.ts';
 import { deliverStatementProof, type StatementProofOptions } from '../statement-proof-file.ts';
@@ -35,7 +35,7 @@ export function registerDisclose(program: Command, context: Context): void {
 }
 
 async function disclose(context: Context, leaf: string, path: string, options: Options): Promise<void> {
-  await logDirectory(context, options);
+  await logPlace(context, options);
   const subject = await resolveSubject(context, leaf, options, { types: ['handling'] });
   const key = await readSecret(options.opening ?? `${path}.opening`, 'the opening of a commitment');
   const document = await readDocument(path);

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count, printable } from '../text.ts';
 
@@ -29,7 +29,7 @@ async function exportLog(context: Context, directory: string, options: Options):
   const found = await stat(directory).catch(() => undefined);
   // What else is in the way is found out when it is made.
   if (found?.isDirectory() === false) throw new CliError('file-type', `${directory} is not a directory`);
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const { exportTiles } = await import('@vitrine/core/log');
   const progress = startProgress(context, { label: 'exporting', unit: 'entries', json: options.json });
   const onProgress = (done: number, total: number): void => {

@@ -2,7 +2,7 @@ import { formatBase64, KEY_TYPE_ML_DSA_44_COSIGNATURE, loadSchemes } from '@vitr
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
-import { type LogOption, logDirectory, openStore, rulesOf, withLogOption } from '../log-option.ts';
+import { type LogOption, logDirectory, openStore, rulesOf, withLogDirectoryOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count } from '../text.ts';
 
@@ -12,7 +12,7 @@ interface Options extends LogOption {
 
 /** `vitrine fsck` */
 export function registerFsck(program: Command, context: Context): void {
-  withLogOption(program.command('fsck'))
+  withLogDirectoryOption(program.command('fsck'))
     .summary('check a log from its entries up')
     .description(
       'Check the files of a log, derive everything that it stores from its entries again, and compare. Reports the ' +

@@ -1,4 +1,4 @@
-import type { Latest, Log } from '@vitrine/core/log';
+import type { Latest, LogReading } from '@vitrine/core/log';
 import { newestWithdrawal } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
@@ -60,7 +60,7 @@ async function latest(context: Context, name: string, options: Options): Promise
 
 async function noteIfWithdrawn(
   context: Context,
-  log: Log,
+  log: LogReading,
   { index, leafHash }: Latest,
   options: IndexOptions,
 ): Promise<void> {

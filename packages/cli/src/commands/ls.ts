@@ -5,7 +5,7 @@ import type { Context } from '../context.ts';
 import { entryJson, indexLine } from '../entry-view.ts';
 import { interrupted } from '../errors.ts';
 import { statementOf } from '../leaf-reference.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';
 import { SHORT_HASH, shortHash, statementLine } from '../statement-view.ts';
@@ -53,7 +53,7 @@ export function registerLs(program: Command, context: Context): void {
 
 async function list(context: Context, options: Options): Promise<void> {
   const { output, signal } = context;
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   if (options.to !== undefined && options.from > options.to) {
     throw new CoreError('log-range', `there is nothing from ${options.from} to ${options.to}`);
   }

@@ -2,7 +2,7 @@ import type { SourceTree } from '@vitrine/signer/node';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
-import { logDirectory, withLogOption } from '../log-option.ts';
+import { logPlace, withLogOption } from '../log-option.ts';
 import { readLoggedSource, secretOf } from '../logged-source.ts';
 import { withOutOptions } from '../result-file.ts';
 import { resolveSource } from '../source-argument.ts';
@@ -44,7 +44,7 @@ export function registerProveFile(prove: Command, context: Context): void {
 
 async function proveFile(context: Context, path: string, options: Options): Promise<void> {
   const { json } = options;
-  await logDirectory(context, options);
+  await logPlace(context, options);
   const source = await resolveSource(options.tree, options.repo);
   const subject = await resolveSubject(context, options.of, options, { types: ['source'] });
   const logged = subject.statement.payload.tree;

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { databaseFiles } from '../database-files.ts';
 import { CliError } from '../errors.ts';
 import { LEAF_ARGUMENT } from '../leaf-reference.ts';
-import { logDirectory, withLogOption } from '../log-option.ts';
+import { logPlace, withLogOption } from '../log-option.ts';
 import { readLoggedRecords } from '../logged-records.ts';
 import { emptyAbsence, readRecord } from '../record-option.ts';
 import { withOutOptions } from '../result-file.ts';
@@ -41,7 +41,7 @@ export function registerProveRecord(prove: Command, context: Context): void {
 
 async function proveRecord(context: Context, text: string | undefined, options: Options): Promise<void> {
   const { of, json, recordFile } = options;
-  await logDirectory(context, options);
+  await logPlace(context, options);
   const record = await readRecord(context, { record: text, recordFile });
   const database = await databaseFiles(options.database);
   const subject = await resolveSubject(context, of, options, { types: ['database'] });

@@ -6,14 +6,14 @@ import {
   leafHash as hashLeaf,
   parseDecimal,
 } from '@vitrine/core';
-import type { Log } from '@vitrine/core/log';
+import type { LogReading } from '@vitrine/core/log';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { type FileEntry, type FileEntryOptions, fileEntry } from '../file-entry.ts';
 import { parseLeafHash } from '../leaf-reference.ts';
 import { chooseCheckpoint } from '../log-checkpoints.ts';
-import { type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
 import { checkCovered, deliver } from '../proof-file.ts';
 import { type OutOptions, withOutOptions } from '../result-file.ts';
@@ -90,9 +90,9 @@ export function registerProve(program: Command, context: Context): void {
 }
 
 async function proveInclusion(context: Context, what: string, options: InclusionOptions): Promise<void> {
-  const directory = await logDirectory(context, options);
+  const place = await logPlace(context, options);
   const reference = await resolveEntry(context, what, options);
-  await using log = await openLog(directory);
+  await using log = await openLog(place);
   const checkpoint = chooseCheckpoint(log, options);
   const index = await indexOf(log, reference, what);
   checkCovered(log, index, checkpoint);
@@ -108,7 +108,7 @@ async function proveConsistency(
   newSize: number | undefined,
   options: Options,
 ): Promise<void> {
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const checkpoint = chooseCheckpoint(log, { size: newSize });
   if (oldSize > checkpoint.size) {
     throw new CoreError('log-range', `the old size ${oldSize} exceeds the new one, ${checkpoint.size}`);
@@ -141,7 +141,7 @@ const HINTS: Readonly<Record<FileEntry['kind'], string>> = {
   statement: ': it is a statement, and so itself the entry; was its checksum line added (--name)?',
 };
 
-async function indexOf(log: Log, reference: number | Uint8Array | FileEntry, what: string): Promise<number> {
+async function indexOf(log: LogReading, reference: number | Uint8Array | FileEntry, what: string): Promise<number> {
   if (typeof reference === 'number') return reference;
   const isHash = reference instanceof Uint8Array;
   const index = await log.indexOf(isHash ? reference : hashLeaf(reference.entry));

@@ -3,7 +3,7 @@ import { statementMapping } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { interrupted } from '../errors.ts';
-import { type LogOption, logDirectory, openStore, withLogOption } from '../log-option.ts';
+import { type LogOption, logDirectory, openStore, withLogDirectoryOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count } from '../text.ts';
 
@@ -13,7 +13,7 @@ interface Options extends LogOption {
 
 /** `vitrine reindex` */
 export function registerReindex(program: Command, context: Context): void {
-  withLogOption(program.command('reindex'))
+  withLogDirectoryOption(program.command('reindex'))
     .summary("derive a log's index from its entries again")
     .description(
       'Derive the index of a log from its entries again, and replace what is stored of it: after damage to it, which fsck or ' +

@@ -22,7 +22,7 @@ import { hashFiles, inputFile } from '../hashed-file.ts';
 import { hex } from '../hex.ts';
 import { checkNotOut, type IssueOptions, type Issuer, issue, withIssueOptions } from '../issue.ts';
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
-import { hasLog, logDirectory, openLog } from '../log-option.ts';
+import { hasLog, logPlace, openLog } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
 import { type BundleOptions, prepareBundle, withBundleOptions } from '../release-bundle.ts';
 import { checkOutside, checkReleasedNames, releasedFiles } from '../released-files.ts';
@@ -166,7 +166,7 @@ async function findPrevious(context: Context, issuer: Issuer, options: Options):
     issuer.warn('without the log, or --previous, the release before this one is not named');
     return {};
   }
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const last = await newestDatabase(log, issuer.keyName, name);
   if (last === undefined) return { sequence: 0 };
   const { sequence, records } = last.statement.payload;

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson } from '../entry-view.ts';
 import { LEAF_ARGUMENT, type ResolvedEntry, type ResolvedStatement, resolveEntry } from '../leaf-reference.ts';
-import { hasLog, type LogOption, logDirectory, openLog, withLogOption } from '../log-option.ts';
+import { hasLog, type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { type Mentions, mentionsIn, NO_MENTIONS } from '../mentions.ts';
 import { checkSignature, NO_LOG, type SignatureCheck, signatureText } from '../signature-check.ts';
 import { type Row, statementRows } from '../statement-view.ts';
@@ -85,7 +85,7 @@ async function askLog(
   options: LogOption,
 ): Promise<{ signature: SignatureCheck; mentions: Mentions; at?: string; withdrawn?: Withdrawn }> {
   if (!hasLog(context, options)) return { signature: NO_LOG, mentions: NO_MENTIONS };
-  await using log = await openLog(await logDirectory(context, options));
+  await using log = await openLog(await logPlace(context, options));
   const mentions = await mentionsIn(log, statement);
   const at = String(index ?? (await log.indexOf(leafHash)) ?? `not in the log ${printable(log.origin)}`);
   const signature = await checkSignature(log, entry, statement);

@@ -91,6 +91,21 @@ export class CheckpointKeeper {
     return added;
   }
 
+  /**
+   * Takes over a checkpoint of this log, which the caller has verified, as the newest one, with the signatures that it has.
+   * Nobody can read it before it is stored.
+   *
+   * @throws CoreError `store-io`
+   */
+  async adopt({ size, root, note }: LogCheckpoint): Promise<LogCheckpoint> {
+    const adopted = { size, root, note: note.slice() };
+    const cosigned = this.#isCosigned(parseSignedNote(note)) ? adopted : undefined;
+    await this.#store.publish({ signed: adopted.note, ...(cosigned && { cosigned: adopted.note }) });
+    this.#current = { ...this.#current, signed: adopted, ...(cosigned && { cosigned }) };
+    this.#stored = this.#current;
+    return adopted;
+  }
+
   /** Resolves once everything that is kept is stored. @throws CoreError `store-io` if that failed, now or before */
   async stored(): Promise<void> {
     await this.#storing;

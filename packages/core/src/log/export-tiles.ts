@@ -8,7 +8,7 @@ import type { LogCheckpoint } from './checkpoint-keeper.ts';
 import { writeFileDurably } from './durable-file.ts';
 import type { OnProgress } from './fsck.ts';
 import { LOG_MARKER } from './level-store.ts';
-import type { Log } from './log.ts';
+import type { LogReading } from './log-reading.ts';
 
 /** Files written at once: enough to keep a disk busy while each waits for its fsync. */
 const PARALLEL = 16;
@@ -22,6 +22,15 @@ export interface Exported {
   readonly kept: number;
 }
 
+/** What is exported, and what is known of the directory. */
+export interface ExportOptions {
+  /** The newest one by default. Nothing beyond its tree is written. */
+  readonly checkpoint?: LogCheckpoint;
+  /** Entries of a tree that was exported to this directory before, and whose files need not be looked at again. */
+  readonly since?: number;
+  readonly onProgress?: OnProgress;
+}
+
 /**
  * Writes a log as a static directory that any file server can serve: https://c2sp.org/tlog-tiles.
  *
@@ -32,11 +41,10 @@ export interface Exported {
  * @throws CoreError `store-exists` if the directory has a checkpoint or tiles of another log or of another tree; `store-io`
  */
 export async function exportTiles(
-  log: Log,
+  log: LogReading,
   directory: string,
-  { onProgress }: { onProgress?: OnProgress } = {},
+  { checkpoint = log.checkpoint(), since = 0, onProgress }: ExportOptions = {},
 ): Promise<Exported> {
-  const checkpoint = log.checkpoint();
   const { size } = checkpoint;
   let written = 0;
   let kept = 0;
@@ -46,7 +54,7 @@ export async function exportTiles(
     }
     await mkdir(directory, { recursive: true });
     const covered = await previousSize(log, directory, checkpoint);
-    const tiles = tilesOf(size);
+    const tiles = tilesOf(size, since);
     const worker = async (): Promise<void> => {
       for (const tile of tiles) {
         const path = join(directory, formatTilePath(tile));
@@ -76,10 +84,13 @@ export async function exportTiles(
   return { size, written, kept };
 }
 
-/** Every tile and bundle of a tree. One generator that several workers draw from. */
-function* tilesOf(size: number): Generator<Tile, void, undefined> {
+/** Every tile and bundle of a tree that a smaller one has not. One generator that several workers draw from. */
+function* tilesOf(size: number, since: number): Generator<Tile, void, undefined> {
+  let before = since;
   for (let level = 0, hashes = size; hashes > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
-    for (let index = 0; index * TILE_WIDTH < hashes; index++) {
+    const first = hashes === before ? Math.ceil(before / TILE_WIDTH) : Math.floor(before / TILE_WIDTH);
+    before = Math.floor(before / TILE_WIDTH);
+    for (let index = first; index * TILE_WIDTH < hashes; index++) {
       const width = Math.min(TILE_WIDTH, hashes - index * TILE_WIDTH);
       yield { level, index, width };
       if (level === 0) yield { level: 'entries', index, width };
@@ -97,7 +108,7 @@ function endOf({ level, index, width }: Tile): number {
  *
  * @throws CoreError `store-exists` if it is another log, or ahead of this one
  */
-async function previousSize(log: Log, directory: string, { size }: LogCheckpoint): Promise<number> {
+async function previousSize(log: LogReading, directory: string, { size }: LogCheckpoint): Promise<number> {
   const note = await readFile(join(directory, 'checkpoint')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;

@@ -15,10 +15,10 @@ import type { Admission } from './admission.ts';
 import { checkIndex } from './check-index.ts';
 import { checkJudgement } from './check-judgement.ts';
 import { parseDescription } from './description.ts';
+import { readIndexHead } from './index-head.ts';
 import { decodeIndex, encodeIndex, LEAF_KEY_PREFIX, leafKey } from './known-leaves.ts';
 import { checkAdmission, checkMapping, signingKey } from './log-key.ts';
 import { noCheckpoint } from './open-tree.ts';
-
 import type { Head, Store } from './store.ts';
 
 /** How far a long command has come, in entries. */
@@ -41,7 +41,8 @@ export interface FsckOptions extends SchemeOptions {
  * `checkTables`, because reading a damaged table can stop the process.
  *
  * Signatures of the log's own keys are verified, those of type 0x06 with `schemes`; those of witnesses are not: a policy
- * says who they are. Records that no entry needs are not looked for.
+ * says who they are. Records that no entry needs are not looked for. Of a mirror everything that is stored is checked, whether
+ * or not a checkpoint covers it yet; it judges no entries.
  *
  * With the admission of a log of statements every entry is judged again, in a second pass, and what is derived from them
  * compared: that takes memory for as many keys as are derived. With the mapping of a log with an index that is derived again,
@@ -69,11 +70,13 @@ export async function fsck(
       throw corrupt(`the ${name} checkpoint is not one of ${description.origin}`, cause);
     }
   });
-  if (head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
+  const { mirror, indexed } = description;
+  if (!mirror && head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
   for (const { name, size } of signed) {
     if (size > head.size) throw corrupt(`the ${name} checkpoint has ${size} entries, the store only ${head.size}`);
   }
 
+  const indexedSize = mirror && indexed ? await checkIndexedSize(store, head.size, signed) : head.size;
   const leaves = new Fingerprint();
   const tiles = new TileChecker(store, head.size);
   const checkRoots = (range: CompactRange): void => {
@@ -83,14 +86,16 @@ export async function fsck(
       }
     }
   };
-  const passes = 1 + [admission, mapping].filter((pass) => pass !== undefined).length;
+  // A mirror has not judged what the log took.
+  const judged = mirror ? undefined : admission;
+  const passes = 1 + [judged, mapping].filter((pass) => pass !== undefined).length;
   const total = passes * head.size;
   let range = EMPTY_RANGE;
   checkRoots(range);
   while (range.size < head.size) {
     const start = range.size;
     const leafHashes = await checkBundle(store, start, head.size);
-    for (let at = 0; at < leafHashes.length; at += HASH_SIZE)
+    for (let at = 0; at < leafHashes.length && start + at / HASH_SIZE < indexedSize; at += HASH_SIZE)
       leaves.add(leafHashes.subarray(at, at + HASH_SIZE), start + at / HASH_SIZE);
     // In parts that end where a checkpoint does, because its root passes by only once.
     const end = start + leafHashes.length / HASH_SIZE;
@@ -108,22 +113,39 @@ export async function fsck(
   }
   if (!equalBytes(rangeRoot(range), head.root))
     throw corrupt(`the head has another root than the tree of its ${head.size} entries`);
-  await (description.duplicates ? checkIndices(store, new Fingerprint(), 0) : checkIndices(store, leaves, head.size));
-  if (admission !== undefined) {
+  await (description.duplicates ? checkIndices(store, new Fingerprint(), 0) : checkIndices(store, leaves, indexedSize));
+  if (judged !== undefined) {
     const onJudged = (count: number): void => onProgress?.(head.size + count, total);
-    const { indexed } = description;
-    await checkJudgement(store, admission, { key: signingKey(description), size: head.size, indexed, onJudged });
+    await checkJudgement(store, judged, { key: signingKey(description), size: head.size, indexed, onJudged });
   }
   if (mapping !== undefined) {
     const before = (passes - 1) * head.size;
-    const oldest = Math.min(...signed.map(({ size }) => size));
+    // The empty tree has no index.
+    const oldest = Math.min(...signed.map(({ size }) => size).filter((size) => size > 0));
     await checkIndex(store, mapping, {
-      size: head.size,
+      size: indexedSize,
       oldest,
       onProgress: (done) => onProgress?.(before + done, total),
     });
   }
   return head;
+}
+
+/** How many entries of a mirror are indexed: at least those that it has published. The rest is indexed before it is. */
+async function checkIndexedSize(
+  store: Store,
+  stored: number,
+  published: readonly { readonly name: string; readonly size: number }[],
+): Promise<number> {
+  const head = await readIndexHead(store);
+  const size = head === undefined ? 0 : head.version + 1;
+  if (size > stored) throw corrupt(`the index is that of the first ${size} entries, and the mirror has ${stored}`);
+  for (const { name, size: needed } of published) {
+    if (size < needed) {
+      throw corrupt(`the index is that of the first ${size} entries, and the ${name} checkpoint has ${needed}`);
+    }
+  }
+  return size;
 }
 
 /** The leaf hashes of the bundle that begins at entry `start`, which are those of its tile. */

@@ -85,12 +85,20 @@ export class IndexReader {
 
   /** The newest statement of a stream; undefined if it has none. */
   async latest(stream: StreamName, size: number): Promise<Latest | undefined> {
+    return this.latestOf(streamKey(stream), size);
+  }
+
+  /** The newest statement of the stream with this key; undefined if there is none. */
+  async latestOf(key: Uint8Array, size: number): Promise<Latest | undefined> {
     if (size === 0) return undefined;
     const at = await this.#at(size);
-    const { record } = await this.#stream(at, stream);
+    // A subject has a key in the tree too, and no statements.
+    const [first] = await this.#log.store.readDerived([historyKey(key, 0)]);
+    if (first === undefined) return undefined;
+    const { record } = await this.#asked(at, key, (value, valueHash) => decodeStream(value, valueHash).record);
     if (record === null) return undefined;
     const position = record.count - 1;
-    const [last] = await this.#positions(streamKey(stream), position, record.count);
+    const [last] = await this.#positions(key, position, record.count);
     const leafHash = await this.#log.entries.leafHash(last!.index);
     if (!equalBytes(leafHash, record.last)) throw corrupt('names another statement as the newest of a stream');
     return { position, index: last!.index, leafHash, record };

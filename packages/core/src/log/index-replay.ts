@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { indexEntryOf } from '../log-index/index-entry.ts';
 import type { IndexMapping } from '../log-index/index-mapping.ts';
@@ -7,6 +6,7 @@ import { parseBundle } from '../tile/entry-bundle.ts';
 import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import type { DerivedPair } from './admission.ts';
+import { checkVersion } from './check-version.ts';
 import { IndexTree } from './index-tree.ts';
 import { type IndexExtension, type IndexedEntry, Indexer } from './indexer.ts';
 import { mapKey } from './map-key.ts';
@@ -61,11 +61,7 @@ export class IndexReplay {
         continue;
       }
       const version = start + entries.length;
-      if (found.size !== version) throw wrong(version, `speaks of ${found.size} entries, and stands behind ${version}`);
-      const extension = await indexer.extend(entries, start);
-      if (!equalBytes(extension.root, found.root)) {
-        throw wrong(version, 'has another root than the entries before it give');
-      }
+      const extension = await checkVersion(indexer, { entries, start, found }, wrong);
       for (const pair of extension.versioned) this.kept.set(mapKey(pair[0]), pair);
       if (version <= collected) for (const key of extension.replaced) this.kept.delete(mapKey(key));
       yield { version, extension };
@@ -92,5 +88,4 @@ export class IndexReplay {
   }
 }
 
-const wrong = (version: number, what: string): CoreError =>
-  new CoreError('log-corrupt', `entry ${version} is an index entry that ${what}`);
+const wrong = (message: string): CoreError => new CoreError('log-corrupt', message);

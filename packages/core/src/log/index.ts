@@ -10,9 +10,16 @@ export {
 } from './durable-file.ts';
 export { type Exported, exportTiles } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
+export { HttpClient, type HttpOptions, HttpProblem } from './http-client.ts';
+export { HttpError, type Problem } from './http-error.ts';
+export { type HttpStoreOptions, MAX_DERIVED_KEY_SIZE, MAX_DERIVED_KEYS } from './http-store.ts';
 export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
+export { type EndpointAnswer, type EndpointOptions, type EndpointRequest, LogEndpoint } from './log-endpoint.ts';
+export type { LogReading } from './log-reading.ts';
 export { reindex } from './reindex.ts';
+export { RemoteLog } from './remote-log.ts';
+export { type CreateReplicaOptions, type OpenReplicaOptions, Replica } from './replica.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

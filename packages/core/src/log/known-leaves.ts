@@ -4,7 +4,7 @@ import { TILE_WIDTH, tileWidth } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import { LeafFilter } from './leaf-filter.ts';
 import { LeafTable } from './leaf-table.ts';
-import type { Store } from './store.ts';
+import type { Commit, Store } from './store.ts';
 
 /** First byte of the derived keys that lead from a leaf hash to its index. */
 export const LEAF_KEY_PREFIX = 0x6c;
@@ -42,6 +42,17 @@ export function decodeIndex(value: Uint8Array): number {
     if (Number.isSafeInteger(index)) return index;
   }
   throw new CoreError('log-corrupt', 'the index of a leaf hash is damaged: check the log with fsck');
+}
+
+/** The derived keys of new leaves: made while they are written, because thousands of small arrays would wait for that. */
+export function leafIndices(leafHashes: Uint8Array, start: number): Commit['derived'] {
+  return {
+    *[Symbol.iterator]() {
+      for (let i = 0; i * HASH_SIZE < leafHashes.length; i++) {
+        yield [leafKey(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)), encodeIndex(start + i)] as const;
+      }
+    },
+  };
 }
 
 /** The leaves of a commit that is not durable yet. */

@@ -179,10 +179,11 @@ export class LevelStore implements Store {
     return this.#guard(() => keys.map((key) => plain(this.#db.getSync(derivedKey(key)))));
   }
 
-  async *derived(prefix: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+  async *derived(prefix: Uint8Array, after?: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
     this.#checkOpen();
     const from = derivedKey(prefix);
-    const iterator = this.#db.iterator({ gte: from, fillCache: false });
+    const range = after === undefined ? { gte: from } : { gt: derivedKey(after) };
+    const iterator = this.#db.iterator({ ...range, fillCache: false });
     try {
       for (;;) {
         const rows = await attempt(this.directory, () => iterator.nextv(1000));

@@ -4,6 +4,7 @@ import type { StreamName, StreamRecord } from '../log-index/stream.ts';
 import type { SubjectRecord } from '../log-index/subject.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { tileWidth } from '../tile/tile.ts';
+import { HASH_SIZE } from '../tree/hash.ts';
 import { treeRoot } from '../tree/interval.ts';
 import { type MultiProofClaim, proveMulti, verifyMulti } from '../tree/multi-proof.ts';
 import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
@@ -27,11 +28,11 @@ export abstract class LogReading implements LogView {
   /** The key that signs this log's checkpoints. */
   readonly key: VerifierKey;
   protected readonly store: Store;
-  /** What is durable. */
+  /** What is durable, and published if this is a mirror. */
   protected head: Head;
   protected readonly reader: StoreReader;
   protected readonly stored: StoredEntries;
-  protected readonly checkpoints: CheckpointKeeper;
+  protected checkpoints: CheckpointKeeper;
   /** Of the index, what is on its way into the store. */
   protected readonly pending: PendingDerived;
   protected readonly tree: IndexTree;
@@ -65,7 +66,7 @@ export abstract class LogReading implements LogView {
     return this.description.origin;
   }
 
-  /** Entries in the log: all of them are durable. */
+  /** Entries in the log: all of them are durable. Of a mirror those that its newest checkpoint covers. */
   get size(): number {
     return this.head.size;
   }
@@ -79,10 +80,13 @@ export abstract class LogReading implements LogView {
    * The newest signed checkpoint.
    *
    * @throws CoreError `log-read-only` if there is none yet, because creating the log was interrupted: opening it with its key
-   * signs one
+   * signs one; `log-mirror` if it is a mirror that has none yet
    */
   checkpoint(): LogCheckpoint {
     const { signed } = this.checkpoints.current;
+    if (signed === undefined && this.description.mirror) {
+      throw new CoreError('log-mirror', `the mirror of ${this.origin} has no whole tree yet: copy the rest of it`);
+    }
     if (signed === undefined) {
       throw new CoreError('log-read-only', `${this.origin} has no checkpoint yet: append an entry to it, with its key`);
     }
@@ -135,9 +139,16 @@ export abstract class LogReading implements LogView {
     return this.stored.indexOf(leafHash);
   }
 
-  /** What the admission of a log of statements derived from its entries for this key; undefined if there is nothing. */
+  /**
+   * What the admission of a log of statements derived from its entries for this key; undefined if there is nothing.
+   *
+   * @throws CoreError `log-mirror` if it is a mirror, which judges nothing
+   */
   async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
     this.checkOpen();
+    if (this.description.mirror) {
+      throw new CoreError('log-mirror', `a mirror does not keep what ${this.origin} judges entries by: ask the log`);
+    }
     return this.stored.derived(key);
   }
 
@@ -217,6 +228,12 @@ export abstract class LogReading implements LogView {
    */
   async latest(stream: StreamName, size?: number): Promise<Latest | undefined> {
     return this.#indexAt(size, (index, at) => index.latest(stream, at));
+  }
+
+  /** As {@link latest}, for who knows the stream's key only: `streamKey` makes it. @throws as {@link latest} */
+  async latestOf(key: Uint8Array, size?: number): Promise<Latest | undefined> {
+    if (key.length !== HASH_SIZE) throw new RangeError(`the key of a stream is ${HASH_SIZE} bytes`);
+    return this.#indexAt(size, (index, at) => index.latestOf(key, at));
   }
 
   /**

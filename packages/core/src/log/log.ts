@@ -4,7 +4,7 @@ import { formatCheckpoint } from '../note/checkpoint.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import type { Signer } from '../note/signer.ts';
 import type { VerifierKey } from '../note/vkey.ts';
-import { checkEntry } from '../tile/entry-bundle.ts';
+import { checkEntry, ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import type { Admission } from './admission.ts';
 import { type Appended, AppendedBatch } from './appended.ts';
 import type { LogCheckpoint } from './checkpoint-keeper.ts';
@@ -18,13 +18,13 @@ import { checkAdmission, checkMapping, checkSigner, signingKey } from './log-key
 import { copyOf, LogReading } from './log-reading.ts';
 import { openIndex } from './open-index.ts';
 import { type OpenedTree, openTree, requireRoot } from './open-tree.ts';
-import { type PackedEntries, packEntry } from './packed-entries.ts';
+import { EntryPacker, type PackedEntries, packEntry } from './packed-entries.ts';
 import { isReservedEntry } from './reserved-entry.ts';
-import { type Sequenced, Sequencer } from './sequencer.ts';
+import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES, type Sequenced, Sequencer } from './sequencer.ts';
 import type { Store } from './store.ts';
 
 /** What a log is created with. */
-export interface CreateOptions extends Omit<LogDescription, 'indexed'> {
+export interface CreateOptions extends Omit<LogDescription, 'indexed' | 'mirror'> {
   /** Holds the key of type 0x01. */
   readonly signer: Signer;
   /** Judges what a log of statements takes: without one it takes nothing yet. */
@@ -101,7 +101,7 @@ export class Log extends LogReading implements AsyncDisposable {
    */
   static async create(createStore: (description: Uint8Array) => Promise<Store>, options: CreateOptions): Promise<Log> {
     const { origin, vkeys, kind, duplicates, signer, admission, mapping } = options;
-    const description = { origin, vkeys, kind, duplicates, indexed: mapping !== undefined };
+    const description = { origin, vkeys, kind, duplicates, indexed: mapping !== undefined, mirror: false };
     // Before anything is created: a log with a wrong key could never be opened.
     const key = signingKey(description);
     checkSigner(signer, key);
@@ -119,19 +119,29 @@ export class Log extends LogReading implements AsyncDisposable {
    * Opens the log in a store, after checking that its right edge, its head and its checkpoints agree. The log then owns
    * the store; if opening fails, the caller still does.
    *
-   * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log;
+   * A mirror can be opened without a signer, and shows what it has published.
+   *
+   * @throws CoreError `log-corrupt` if they do not agree; `log-key` if the signer has another key than the log; `log-mirror`
+   * for a signer and a mirror;
    * `log-admission` for an admission of a log that is raw, and would take anything; `log-index` for a mapping for a log
    * without an index; `store-` codes
    */
   static async open(store: Store, options: OpenOptions = {}): Promise<Log> {
     const { signer, admission, mapping } = options;
     const description = parseDescription(await store.description());
+    const { mirror } = description;
     const key = signingKey(description);
+    if (mirror && signer !== undefined) {
+      throw new CoreError(
+        'log-mirror',
+        `this is a mirror of ${description.origin}: only the log itself can be appended to`,
+      );
+    }
     if (signer !== undefined) checkSigner(signer, key);
     checkAdmission(description, admission);
     checkMapping(description, mapping);
-    const tree = await openTree(store, key);
-    const index = description.indexed ? await openIndex(store, { ...description, key, head: tree.head }) : undefined;
+    const tree = await openTree(store, { key, mirror });
+    const index = description.indexed ? await openIndex(store, { ...description, key, ...tree }) : undefined;
     const log = new Log(store, description, key, { ...tree, index }, options);
     // The log stopped after storing this head and before signing it, or before storing the signature.
     const { signed } = log.checkpoints.current;
@@ -159,6 +169,24 @@ export class Log extends LogReading implements AsyncDisposable {
     this.#checkAppendable(entry);
     const { indices, leafHashes, checkpoint } = await this.#sequencer.sequence(packEntry(entry));
     return { index: indices[0]!, leafHash: leafHashes.slice(), checkpoint: checkpoint.slice() };
+  }
+
+  /**
+   * Appends entries in one commit: all of them, or none if one of them cannot be appended.
+   *
+   * @param entries 1 to {@link MAX_COMMIT_ENTRIES}, whose bytes with a length of two bytes each are at most
+   * {@link MAX_COMMIT_BYTES}, copied at once
+   * @throws RangeError for more, or none; as {@link append}
+   */
+  async appendTogether(entries: readonly Uint8Array[]): Promise<AppendedBatch> {
+    for (const entry of entries) this.#checkAppendable(entry);
+    const size = entries.reduce((sum, entry) => sum + ENTRY_PREFIX_SIZE + entry.length, 0);
+    if (entries.length < 1 || entries.length > MAX_COMMIT_ENTRIES || size > MAX_COMMIT_BYTES) {
+      throw new RangeError(`${entries.length} entries of ${size} bytes do not go into one commit`);
+    }
+    const packer = new EntryPacker(entries.length, size);
+    for (const entry of entries) packer.add(entry);
+    return new AppendedBatch(await this.#sequencer.sequence(packer.finish()));
   }
 
   /**

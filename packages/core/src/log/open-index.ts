@@ -3,7 +3,9 @@ import { CoreError } from '../error.ts';
 import { type IndexEntry, indexEntryOf } from '../log-index/index-entry.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { type OpenedIndexHead, readIndexHead } from './index-head.ts';
+import { INDEX_KEY_PREFIX } from './index-keys.ts';
 import { IndexTree } from './index-tree.ts';
+import { LEAF_KEY_PREFIX } from './known-leaves.ts';
 import type { Head, Store } from './store.ts';
 import { StoreReader } from './store-reader.ts';
 import { StoredEntries } from './stored-entries.ts';
@@ -15,36 +17,51 @@ const corrupt = (message: string): CoreError =>
 interface OpenedLog {
   readonly key: VerifierKey;
   readonly duplicates: boolean;
+  /** What can be asked. */
   readonly head: Head;
+  /** All that is there. */
+  readonly stored: Head;
 }
 
 /**
- * Checks that the stored index is that of the log's head: its last entry is an index entry, and the tree has its root.
+ * Checks that the stored index is that of the log's head: its last entry is an index entry, and the tree has its root. The
+ * index of a mirror can be ahead of what it has published, and behind what it has stored.
  *
- * @returns undefined for a log without entries
+ * @returns undefined if nothing is indexed yet
  * @throws CoreError `log-corrupt`
  */
 export async function openIndex(
   store: Store,
-  { key, duplicates, head: { size: entryCount } }: OpenedLog,
+  { key, duplicates, head: { size: least }, stored: { size: most } }: OpenedLog,
 ): Promise<OpenedIndexHead | undefined> {
-  const size = (): number => entryCount;
-  const entries = new StoredEntries({ store, reader: new StoreReader(store, size), key, duplicates, size });
   const head = await readIndexHead(store);
-  if (entries.size === 0) {
-    if (head !== undefined) throw corrupt('the log is empty, and its index is not');
+  if (head === undefined) {
+    if (least > 0 || !(await isUnused(store))) throw corrupt('the log has no index, or one that is being derived');
     return undefined;
   }
-  const { size: version, root } = await lastIndexEntry(entries);
-  if (head === undefined) throw corrupt('the log has no index, or one that is being derived');
-  if (head.version !== version) {
-    throw corrupt(`the index is that of ${head.version} entries, and the log has ${version} before its last`);
+  const indexed = head.version + 1;
+  if (indexed < least || indexed > most) {
+    throw corrupt(`the index is that of the first ${indexed} entries, and the log has ${most}`);
   }
+  if (least > 0 && head.collected >= least) {
+    throw corrupt(`the index goes back to ${head.collected} entries, and a checkpoint of ${least} is kept`);
+  }
+  const size = (): number => indexed;
+  const entries = new StoredEntries({ store, reader: new StoreReader(store, size), key, duplicates, size });
+  const { size: version, root } = await lastIndexEntry(entries);
   const node = await new IndexTree((keys) => store.readDerived(keys)).root(version);
   if (node === undefined || !equalBytes(node.hash(), root)) {
     throw corrupt('the index has another root than the index entry that the log ends with');
   }
   return { ...head, root };
+}
+
+/** Whether nothing is stored that is derived with an index. */
+async function isUnused(store: Store): Promise<boolean> {
+  for (const prefix of [INDEX_KEY_PREFIX, LEAF_KEY_PREFIX]) {
+    for await (const _ of store.derived(Uint8Array.of(prefix))) return false;
+  }
+  return true;
 }
 
 /** The index entry that a log ends with. @throws CoreError `log-corrupt` if it ends with another one */

@@ -13,18 +13,28 @@ import { StoreReader } from './store-reader.ts';
 
 /** A stored tree that fits together. */
 export interface OpenedTree {
+  /** What can be asked: all that is stored, and of a mirror what the newest checkpoint covers that it published. */
   readonly head: Head;
+  /** All that is stored. */
+  readonly stored: Head;
   readonly range: CompactRange;
   readonly checkpoints: LogCheckpoints;
+}
+
+/** Whose tree it is. */
+export interface TreeOwner {
+  /** The log's key, whose name is the origin. */
+  readonly key: VerifierKey;
+  /** Whether it is a copy, whose entries may be ahead of its checkpoint. */
+  readonly mirror: boolean;
 }
 
 /**
  * Reads a tree's right edge, its last entries and its checkpoints, and refuses what does not fit together.
  *
- * @param key the log's key, whose name is the origin
  * @throws CoreError `log-corrupt`; `store-` codes
  */
-export async function openTree(store: Store, key: VerifierKey): Promise<OpenedTree> {
+export async function openTree(store: Store, { key, mirror }: TreeOwner): Promise<OpenedTree> {
   const { head, checkpoints } = await store.readHead();
   const reader = new StoreReader(store, () => head.size);
   const nodes = coveringNodes({ start: 0, end: head.size });
@@ -53,18 +63,23 @@ export async function openTree(store: Store, key: VerifierKey): Promise<OpenedTr
     if (size > head.size) {
       throw new CoreError(
         'log-corrupt',
-        `the log has signed a checkpoint of ${size} entries and holds only ${head.size}: entries were lost. ` +
-          'Restore them from a copy; appending to this store would fork the log',
+        `the ${mirror ? 'mirror has' : 'log has signed'} a checkpoint of ${size} entries and holds only ${head.size}: entries ` +
+          `were lost. ${mirror ? 'Copy the log again' : 'Restore them from a copy; appending to this store would fork the log'}`,
       );
     }
     requireRoot(checkpoint, await treeRoot(size, reader));
     return { size, root, note };
   };
-  // The first one is there before the first entry is.
-  if (head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
+  // The first one of a log is there before its first entry is.
+  if (!mirror && head.size > 0 && checkpoints.signed === undefined) throw noCheckpoint(head.size);
   const signed = await open(checkpoints.signed);
   const cosigned = await open(checkpoints.cosigned);
-  return { head, range, checkpoints: { ...(signed && { signed }), ...(cosigned && { cosigned }) } };
+  return {
+    head: mirror ? { size: signed?.size ?? 0, root: signed?.root ?? EMPTY_ROOT } : head,
+    stored: head,
+    range,
+    checkpoints: { ...(signed && { signed }), ...(cosigned && { cosigned }) },
+  };
 }
 
 /** @throws CoreError `log-corrupt` unless `computed` is the root of the head */

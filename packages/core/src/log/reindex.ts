@@ -5,6 +5,7 @@ import type { OnProgress } from './fsck.ts';
 import { encodeIndexHead } from './index-head.ts';
 import { INDEX_HEAD_KEY, INDEX_KEY_PREFIX, replacedKey } from './index-keys.ts';
 import { IndexReplay } from './index-replay.ts';
+import { decodeIndex, LEAF_KEY_PREFIX } from './known-leaves.ts';
 import { signingKey, unindexed } from './log-key.ts';
 import { mapKey } from './map-key.ts';
 import { openTree } from './open-tree.ts';
@@ -18,7 +19,8 @@ const CHUNK = 10_000;
  * Derives the index of a log from its entries again, and replaces what is stored of it. The entries stay as they are, those
  * of the index too: if one of them says something else, the index cannot be mended, and nothing of it is removed.
  *
- * If this is interrupted the log cannot be opened before it was run again.
+ * If this is interrupted the log cannot be opened before it was run again. A mirror is left with the index of what it has
+ * published, and derives the rest when it next copies.
  *
  * @returns the head
  * @throws CoreError `log-index` if the log has no index; `log-corrupt` that names the first index entry that is wrong;
@@ -31,11 +33,12 @@ export async function reindex(
 ): Promise<Head> {
   const description = parseDescription(await store.description());
   if (!description.indexed) throw unindexed(description.origin);
-  const { head, checkpoints } = await openTree(store, signingKey(description));
+  const { head, stored, checkpoints } = await openTree(store, { ...description, key: signingKey(description) });
   const { size } = head;
-  const writer = new DerivedWriter(store, head);
+  const writer = new DerivedWriter(store, stored);
   if (size === 0) {
     await removeOthers(store, new Set(), writer);
+    if (description.mirror) await removeLeaves(store, 0, writer);
     return head;
   }
   const { signed, cosigned } = checkpoints;
@@ -57,6 +60,7 @@ export async function reindex(
   // If this stops from here on, there is no head, and opening the log says so.
   await writer.remove(INDEX_HEAD_KEY);
   await writer.flush();
+  if (description.mirror) await removeLeaves(store, size, writer);
   for (const pair of [...replay.kept.values(), ...lists]) {
     expected.add(mapKey(pair[0]));
     await writer.put(pair);
@@ -74,6 +78,16 @@ async function removeOthers(store: Store, expected: ReadonlySet<string>, writer:
     if (!expected.has(mapKey(key))) others.push(key.slice());
   }
   for (const key of others) await writer.remove(key);
+  await writer.flush();
+}
+
+/** A mirror takes note of its leaves as it indexes them: those behind the first `size` will be indexed once more. */
+async function removeLeaves(store: Store, size: number, writer: DerivedWriter): Promise<void> {
+  const behind: Uint8Array[] = [];
+  for await (const [key, index] of store.derived(Uint8Array.of(LEAF_KEY_PREFIX))) {
+    if (decodeIndex(index) >= size) behind.push(key.slice());
+  }
+  for (const key of behind) await writer.remove(key);
   await writer.flush();
 }
 

@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { CoreError } from '../error.ts';
-import { TILE_HEIGHT, TILE_WIDTH } from '../tile/tile.ts';
-import { type CompactRange, extendRange, type NewHashes, rangeRoot } from '../tree/compact-range.ts';
+import type { CompactRange } from '../tree/compact-range.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
 import type { DerivedPair } from './admission.ts';
 import type { CommitIndex } from './commit-index.ts';
 import { EntryBatch } from './entry-batch.ts';
+import { growTree } from './grown-tree.ts';
 import type { Judge } from './judge.ts';
-import { encodeIndex, type KnownLeaves, leafKey } from './known-leaves.ts';
+import { type KnownLeaves, leafIndices } from './known-leaves.ts';
 import { joinPacked, type PackedEntries, packEntry } from './packed-entries.ts';
-import type { Commit, Head, Store, TileSegment } from './store.ts';
+import type { Commit, Head, Store } from './store.ts';
 
 /** Most entries that one commit takes; an index entry may end them. */
 export const MAX_COMMIT_ENTRIES = 4096;
@@ -178,17 +178,9 @@ export class Sequencer {
     const before = this.#range;
     if (batch.length === 0) return { ...result, commit: undefined };
 
-    const { range, levels } = extendRange(before, batch.leafHashes);
+    const { range, commit } = growTree(before, batch);
     this.#range = range;
-    const commit: Commit = {
-      expected: { size: before.size, root: rangeRoot(before) },
-      head: { size: range.size, root: rangeRoot(range) },
-      tiles: levels.filter(({ level }) => level % TILE_HEIGHT === 0).flatMap(tileSegments),
-      bundles: batch.segments(before.size),
-      derived,
-      removed,
-    };
-    return { ...result, commit };
+    return { ...result, commit: { ...commit, derived, removed } };
   }
 
   /** Finds out which entries are new to the log, and puts those behind all that are on their way there. */
@@ -262,33 +254,4 @@ export class Sequencer {
       at = end;
     }
   }
-}
-
-/** The derived keys of new leaves: made while they are written, because thousands of small arrays would wait for that. */
-function leafIndices(leafHashes: Uint8Array, start: number): Commit['derived'] {
-  return {
-    *[Symbol.iterator]() {
-      for (let i = 0; i * HASH_SIZE < leafHashes.length; i++) {
-        yield [leafKey(leafHashes.subarray(i * HASH_SIZE, (i + 1) * HASH_SIZE)), encodeIndex(start + i)] as const;
-      }
-    },
-  };
-}
-
-/** Splits a level's new hashes where tiles end. */
-function tileSegments({ level, start, hashes }: NewHashes): TileSegment[] {
-  const segments: TileSegment[] = [];
-  const count = hashes.length / HASH_SIZE;
-  for (let from = 0; from < count; ) {
-    const slot = (start + from) % TILE_WIDTH;
-    const to = Math.min(count, from + TILE_WIDTH - slot);
-    segments.push({
-      level: level / TILE_HEIGHT,
-      index: Math.floor((start + from) / TILE_WIDTH),
-      start: slot,
-      bytes: hashes.subarray(from * HASH_SIZE, to * HASH_SIZE),
-    });
-    from = to;
-  }
-  return segments;
 }

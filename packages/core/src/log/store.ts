@@ -67,8 +67,12 @@ export interface Store extends AsyncDisposable {
   /** The values of derived keys, undefined where a key has none. */
   readDerived(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
 
-  /** All derived keys that begin with `prefix`, in the order of their bytes, with their values. */
-  derived(prefix: Uint8Array): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /**
+   * All derived keys that begin with `prefix`, in the order of their bytes, with their values.
+   *
+   * @param after begins with `prefix` too: only the keys behind it
+   */
+  derived(prefix: Uint8Array, after?: Uint8Array): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
 
   /**
    * Makes all of `commit` visible, or none of it. When it resolves, the data survives a power cut.

@@ -58,6 +58,15 @@ export class StoredEntries implements LogView {
    * @throws CoreError `log-corrupt`
    */
   async *entries(start: number, end: number, beforeRead: () => void): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const { entry } of this.leaves(start, end, beforeRead)) yield entry;
+  }
+
+  /** As {@link entries}, with their leaf hashes: views. */
+  async *leaves(
+    start: number,
+    end: number,
+    beforeRead: () => void = () => {},
+  ): AsyncGenerator<{ entry: Uint8Array; leafHash: Uint8Array }, void, undefined> {
     for (let at = start; at < end; ) {
       beforeRead();
       const index = Math.floor(at / TILE_WIDTH);
@@ -66,8 +75,9 @@ export class StoredEntries implements LogView {
       const tile = await this.#log.reader.tile(0, index, width);
       for (let slot = at % TILE_WIDTH; slot < width; slot++, at++) {
         const entry = bundle[slot]!;
-        if (!equalBytes(hashLeaf(entry), tile.hash(slot))) throw corruptEntry(at);
-        yield entry;
+        const leafHash = tile.hash(slot);
+        if (!equalBytes(hashLeaf(entry), leafHash)) throw corruptEntry(at);
+        yield { entry, leafHash };
       }
       // The store answers within one turn of the event loop, and others want one too.
       if (index % 16 === 15) await setImmediate();

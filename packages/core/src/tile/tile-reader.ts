@@ -85,6 +85,19 @@ export class TileReader implements HashReader {
   }
 
   /**
+   * The hashes of one tile, as many as the tree has of it, on end.
+   *
+   * @throws CoreError as {@link readHashes}
+   */
+  async readTile(level: number, index: number): Promise<Uint8Array> {
+    const width = isIndex(level) && isIndex(index) ? tileWidth(level, index, this.size) : 0;
+    if (width === 0) {
+      throw new ProofError('proof-range', `tile ${index} of level ${level} is not in a tree of ${this.size} leaves`);
+    }
+    return (await this.#tile(level, index)).bytes.slice();
+  }
+
+  /**
    * The entries of one bundle, as many as the tree has of it: 256, or fewer in the last.
    *
    * @throws CoreError as {@link readHashes}; `bundle-malformed` for a bundle that does not hold them

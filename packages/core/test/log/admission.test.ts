@@ -91,10 +91,11 @@ describe('the kind of a log', () => {
     const { disk, log } = await statementsLog();
     expect(log.description).toMatchObject({ kind: 'statements', duplicates: false });
     expect(JSON.parse(text(disk.description)!)).toMatchObject({
-      version: 3,
+      version: 4,
       kind: 'statements',
       duplicates: false,
       indexed: false,
+      mirror: false,
     });
     const empty = new MemoryDisk();
     for (const options of [{ kind: 'statements', duplicates: true }, { kind: 'other' }, { kind: undefined }]) {
@@ -113,7 +114,7 @@ describe('the kind of a log', () => {
     const { origin, vkeys, duplicates } = log.description;
     disk.description = utf8(JSON.stringify({ version: 1, origin, vkeys, kind: 'statements', duplicates }));
     const { log: reopened } = await openLog(disk);
-    expect(reopened.description).toEqual({ origin, vkeys, kind: 'raw', duplicates, indexed: false });
+    expect(reopened.description).toEqual({ origin, vkeys, kind: 'raw', duplicates, indexed: false, mirror: false });
     expect(await append(reopened, 'anything')).toEqual([0]);
   });
 

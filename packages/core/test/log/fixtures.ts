@@ -2,6 +2,7 @@ import { FaultStore, MemoryDisk, MemoryStore, ReferenceTree } from '@vitrine/tes
 import { expect } from 'vitest';
 import { CoreError } from '../../src/error.ts';
 import { type CreateOptions, Log, type OpenOptions } from '../../src/log/log.ts';
+import type { LogReading } from '../../src/log/log-reading.ts';
 import { cosign } from '../../src/note/cosignature.ts';
 import { cosignerOf } from '../../src/note/cosigner.ts';
 import { ed25519Signer } from '../../src/note/ed25519.ts';
@@ -133,7 +134,7 @@ export class CheckpointHistory {
 }
 
 /** That a log has exactly `entries`, by every way of asking. */
-export async function expectLog(log: Log, entries: readonly Uint8Array[]): Promise<void> {
+export async function expectLog(log: LogReading, entries: readonly Uint8Array[]): Promise<void> {
   const tree = new ReferenceTree(entries);
   expect(log.size).toBe(entries.length);
   expect(log.root).toEqual(tree.root(entries.length));

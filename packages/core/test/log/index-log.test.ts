@@ -11,6 +11,7 @@ import { MAX_COMMIT_ENTRIES } from '../../src/log/sequencer.ts';
 import { verifyStream } from '../../src/log-index/index-claim.ts';
 import { formatIndexEntry, indexEntryOf, verifyIndexInclusion } from '../../src/log-index/index-entry.ts';
 import type { IndexMapping } from '../../src/log-index/index-mapping.ts';
+import { streamKey } from '../../src/log-index/stream.ts';
 import { formatCheckpoint } from '../../src/note/checkpoint.ts';
 import { formatSignedNote, signNote } from '../../src/note/signed-note.ts';
 import { formatBundle } from '../../src/tile/entry-bundle.ts';
@@ -88,6 +89,9 @@ describe('a log with an index', () => {
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
     expect(log.size).toBe(8);
     expect(await log.latest(STREAM)).toMatchObject({ index: 6, position: 3 });
+    expect(await log.latestOf(streamKey(STREAM))).toEqual(await log.latest(STREAM));
+    expect(await log.latestOf(new Uint8Array(32))).toBeUndefined();
+    await expect(log.latestOf(new Uint8Array(31))).rejects.toThrow(RangeError);
     expect(await log.indexOf(leafHash(entries[5]!))).toBe(5);
   });
 

@@ -143,6 +143,22 @@ describe('appending', () => {
     await expectLog(log, [entryOf(0), ...others]);
   });
 
+  test('takes entries together, or none of them', async () => {
+    const { log } = await createLog();
+    const reserved = Uint8Array.from([0xa1, 0x64, ...utf8('type'), 0x65, ...utf8('index')]);
+    await expectCode(log.appendTogether([entryOf(0), reserved]), 'entry-reserved');
+    await expectCode(log.appendTogether([entryOf(0), new Uint8Array()]), 'entry-empty');
+    await expect(log.appendTogether([])).rejects.toThrow(RangeError);
+    await expect(log.appendTogether(entriesOf(4097))).rejects.toThrow(RangeError);
+    const large = Array.from({ length: 33 }, (_, i) => new Uint8Array(65_000).fill(i + 1));
+    await expect(log.appendTogether(large)).rejects.toThrow(RangeError);
+    expect(log.size).toBe(0);
+    const batch = await log.appendTogether([entryOf(0), entryOf(1), entryOf(0)]);
+    expect(Array.from(batch, ({ index }) => index)).toEqual([0, 1, 0]);
+    await log.appendTogether(large.slice(1));
+    await expectLog(log, [entryOf(0), entryOf(1), ...large.slice(1)]);
+  });
+
   test('hashes what it stores, whatever the caller does to its array meanwhile', async () => {
     const { disk, log } = await createLog();
     const random = new SeededRandom(1);
@@ -523,7 +539,9 @@ describe('opening a store that does not fit together', () => {
     const damaged = await disk();
     const { origin, vkeys } = OPTIONS;
     const cases: [string, unknown][] = [
-      ['store-newer', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
+      ['store-newer', { version: 5, origin, vkeys, kind: 'raw', duplicates: false, indexed: false, mirror: false }],
+      ['store-corrupt', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
+      ['store-corrupt', { version: 4, origin, vkeys, kind: 'raw', duplicates: false, indexed: false, mirror: 1 }],
       ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false }],
       ['store-corrupt', { version: 3, origin, vkeys, kind: 'raw', duplicates: false, indexed: true }],
       ['store-corrupt', { version: 2.5, origin, vkeys, kind: 'raw', duplicates: false, indexed: false }],
@@ -550,7 +568,7 @@ describe('opening a store that does not fit together', () => {
       damaged.description = bytes;
       await expectCode(openLog(damaged), 'store-corrupt');
     }
-    damaged.description = formatDescription({ ...OPTIONS, indexed: false });
+    damaged.description = formatDescription({ ...OPTIONS, indexed: false, mirror: false });
     await expectLog((await openLog(damaged)).log, entriesOf(5));
   });
 

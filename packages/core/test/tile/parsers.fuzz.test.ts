@@ -60,6 +60,7 @@ test('no bytes give anything but a description of a log, or a refusal', () => {
     kind: 'statements',
     duplicates: false,
     indexed: true,
+    mirror: true,
   });
   fc.assert(
     fc.property(

@@ -209,7 +209,7 @@ test.each([
   ],
   [
     ['fsck', '--l'],
-    ['--log\tthe log: a directory (default: $VITRINE_LOG)', ':4'],
+    ['--log\tthe directory of the log (default: $VITRINE_LOG)', ':4'],
   ],
   [
     ['release', 's'],

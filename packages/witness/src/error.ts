@@ -25,7 +25,13 @@ export type WitnessErrorCode =
   | 'state-locked'
   | 'state-corrupt'
   | 'state-io'
-  | 'state-closed';
+  | 'state-closed'
+  | 'mirror-key'
+  | 'mirror-fork'
+  | 'mirror-behind'
+  | 'mirror-source'
+  | 'mirror-refused'
+  | 'mirror-signature';
 
 /** What a caller can act on, beside the code. */
 interface WitnessErrorOptions {

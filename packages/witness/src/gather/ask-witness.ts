@@ -13,9 +13,9 @@ import {
   type SignatureScheme,
   type VerifierKey,
 } from '@vitrine/core';
-import type { LogCheckpoint } from '@vitrine/core/log';
+import { type LogCheckpoint, parseRetryAfter } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
-import { parseRetryAfter } from '../mirror/retry-after.ts';
+
 import { askOnce, type HttpAnswer } from './http-answer.ts';
 import type { WitnessEndpoint } from './witness-endpoint.ts';
 

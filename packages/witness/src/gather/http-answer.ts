@@ -5,6 +5,8 @@ export interface HttpQuestion {
   readonly url: string;
   /** Posted; without one the request is a GET. */
   readonly body?: Uint8Array;
+  /** Of what is posted: it is text if they do not say otherwise. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly fetch: typeof globalThis.fetch;
   /** Milliseconds for all of it. */
   readonly timeout: number;
@@ -27,7 +29,7 @@ const MAX_ANSWER_SIZE = 1 << 18;
  * @throws WitnessError `witness-unreachable`; `witness-answer` for a redirection and for an answer that is too long; the reason of
  * `signal`, if it is aborted
  */
-export async function askOnce({ url, body, fetch, timeout, signal }: HttpQuestion): Promise<HttpAnswer> {
+export async function askOnce({ url, body, headers: sent, fetch, timeout, signal }: HttpQuestion): Promise<HttpAnswer> {
   signal?.throwIfAborted();
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal?.reason);
@@ -40,7 +42,7 @@ export async function askOnce({ url, body, fetch, timeout, signal }: HttpQuestio
       ...(body && {
         method: 'POST',
         body: new Uint8Array(body),
-        headers: { 'content-type': 'text/plain; charset=utf-8' },
+        headers: { 'content-type': 'text/plain; charset=utf-8', ...sent },
       }),
     });
     const { status, headers } = response;

@@ -93,5 +93,7 @@ export async function evidenceFiles(directory: string): Promise<string[]> {
       throw error;
     }),
   );
-  return names.filter((name) => /^[0-9a-f]{64}-(two-roots|empty-root|unproven)-[0-9a-f]{16}\.json$/.test(name)).sort();
+  return names
+    .filter((name) => /^[0-9a-f]{64}-(two-roots|empty-root|rewritten|unproven)-[0-9a-f]{16}\.json$/.test(name))
+    .sort();
 }

@@ -13,10 +13,11 @@ import { checkContradiction } from './contradiction.ts';
 
 /**
  * What was found. `two-roots`: two trees of one size. `empty-root`: a tree without entries whose root is not the empty
- * tree's. Only whoever has the log's key can have signed these. `unproven`: a consistency proof fails; whoever sent it may
- * have broken it, so it shows nothing by itself.
+ * tree's. `rewritten`: a tree whose first entries are not those of an earlier one, with the proof of what they are. Only whoever
+ * has the log's key can have signed these. `unproven`: a consistency proof fails; whoever sent it may have broken it, so it shows
+ * nothing by itself.
  */
-export type FindingKind = 'two-roots' | 'empty-root' | 'unproven';
+export type FindingKind = 'two-roots' | 'empty-root' | 'rewritten' | 'unproven';
 
 /** What a log signed that does not fit together, or was not shown to. */
 export interface Finding {
@@ -26,8 +27,13 @@ export interface Finding {
   readonly keys: readonly VerifierKey[];
   /** Signed notes: the one that was seen before, if there is one, and the one that was sent. */
   readonly notes: readonly Uint8Array[];
-  /** Of `unproven`: what was sent to prove that the second note's tree grew from the first one's. */
+  /**
+   * Of `unproven`: what was sent to prove that the second note's tree grew from the first one's. Of `rewritten`: the proof that
+   * it grew from a tree of that size with {@link root}.
+   */
   readonly proof?: readonly Uint8Array[];
+  /** Of `rewritten`: the root over as many entries of the second note's tree as the first one's has. */
+  readonly root?: Uint8Array;
   /** Seconds since the Epoch. */
   readonly time: number;
   /** What is wrong, in words. */
@@ -36,7 +42,7 @@ export interface Finding {
 
 const FORMAT_NAME = 'vitrine-evidence';
 const FORMAT_VERSION = 1;
-const KINDS: readonly string[] = ['two-roots', 'empty-root', 'unproven'] satisfies FindingKind[];
+const KINDS: readonly string[] = ['two-roots', 'empty-root', 'rewritten', 'unproven'] satisfies FindingKind[];
 
 /** Names a finding, whenever and by whomever it is made: the proof, which anybody can vary, is not part of it. */
 export function findingId({ kind, notes }: Pick<Finding, 'kind' | 'notes'>): string {
@@ -46,7 +52,7 @@ export function findingId({ kind, notes }: Pick<Finding, 'kind' | 'notes'>): str
 }
 
 /** Writes a finding as a file, in JSON. */
-export function formatFinding({ keys, notes, proof, ...finding }: Finding): Uint8Array {
+export function formatFinding({ keys, notes, proof, root, ...finding }: Finding): Uint8Array {
   const value = {
     format: FORMAT_NAME,
     version: FORMAT_VERSION,
@@ -54,6 +60,7 @@ export function formatFinding({ keys, notes, proof, ...finding }: Finding): Uint
     vkeys: keys.map(formatVkey),
     notes: notes.map((note) => new TextDecoder().decode(note)),
     ...(proof && { proof: proof.map(formatBase64) }),
+    ...(root && { root: formatBase64(root) }),
   };
   return new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
 }
@@ -66,9 +73,10 @@ export function formatFinding({ keys, notes, proof, ...finding }: Finding): Uint
  */
 export async function openFinding(bytes: Uint8Array): Promise<Finding> {
   const value = readJson(bytes);
-  const { kind, origin, time, reason, vkeys, notes, proof } = value;
+  const { kind, origin, time, reason, vkeys, notes, proof, root } = value;
   if (typeof kind !== 'string' || !KINDS.includes(kind)) throw malformed('its kind is unknown');
-  if (typeof origin !== 'string' || typeof reason !== 'string') throw malformed('a field is missing');
+  if (typeof origin !== 'string' || typeof reason !== 'string' || (root !== undefined && typeof root !== 'string'))
+    throw malformed('a field is missing');
   if (typeof time !== 'number' || !Number.isSafeInteger(time) || time < 0) throw malformed('its time is no time');
   try {
     const finding: Finding = {
@@ -79,6 +87,7 @@ export async function openFinding(bytes: Uint8Array): Promise<Finding> {
       keys: texts(vkeys).map(parseVkey),
       notes: texts(notes).map((note) => new TextEncoder().encode(note)),
       ...(proof !== undefined && { proof: texts(proof).map((hash) => parseBase64(hash, 'a proof hash')) }),
+      ...(root !== undefined && { root: parseBase64(root, 'a root hash') }),
     };
     await checkContradiction(finding);
     return finding;

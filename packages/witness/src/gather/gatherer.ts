@@ -99,8 +99,8 @@ export class Gatherer implements AsyncDisposable {
   /** Whether the log cannot publish the checkpoint that is gathered for. */
   #isStuck = false;
   #timer: NodeJS.Timeout | undefined;
-  #behind: WitnessError | undefined;
-  #failure: Error | undefined;
+  /** Why nothing is gathered, and nothing may be appended, any more. */
+  #refusal: Error | undefined;
 
   /**
    * @throws CoreError `policy-log` if the policy does not have the log, and what else `verifyCheckpoint` throws
@@ -133,12 +133,12 @@ export class Gatherer implements AsyncDisposable {
   /**
    * Resolves to a checkpoint that satisfies the policy and has at least `size` entries.
    *
-   * @throws the reason of `signal`; WitnessError `log-behind`, and `log-closed` once this is disposed of
+   * @throws the reason of `signal`; what {@link refusal} gives for good; WitnessError `log-closed` once this is disposed of
    */
   async waitFor(size: number, signal: AbortSignal): Promise<LogCheckpoint> {
     const published = this.published();
     if (published !== undefined && published.size >= size) return published;
-    if (this.#behind !== undefined) throw this.#behind;
+    if (this.#refusal !== undefined) throw this.#refusal;
     if (this.#closing.signal.aborted) throw closed();
     const waiting = this.#waiters.wait(size, signal);
     this.#step();
@@ -146,13 +146,12 @@ export class Gatherer implements AsyncDisposable {
   }
 
   /**
-   * Why nothing may be appended: `log-behind`, for good, if a witness has seen a larger tree than the log has; `log-unwitnessed`
-   * until as many witnesses have answered as the policy asks for; what publishing failed with.
+   * Why nothing may be appended: `log-behind`, for good, if a witness has seen a larger tree than the log has; what reading the log
+   * or publishing failed with, for good; `log-unwitnessed` until as many witnesses have answered as the policy asks for.
    */
   refusal(): Error | undefined {
     const { policy, startUnwitnessed = false } = this.#options;
-    if (this.#behind !== undefined) return this.#behind;
-    if (this.#failure !== undefined) return this.#failure;
+    if (this.#refusal !== undefined) return this.#refusal;
     if (startUnwitnessed || quorumSatisfied(policy, this.#heardOf)) return undefined;
     const reachable = new Set(this.#witnesses.flatMap(({ endpoint }) => endpoint.witnesses.map(({ name }) => name)));
     const why = quorumSatisfied(policy, reachable) ? 'have answered yet' : 'have a URL in the policy';
@@ -188,7 +187,7 @@ export class Gatherer implements AsyncDisposable {
   /** Resolves once nothing more is to be expected for the newest checkpoint, but from witnesses that failed. */
   async settled(): Promise<void> {
     this.#step();
-    while (!this.#closing.signal.aborted && this.#behind === undefined) {
+    while (!this.#closing.signal.aborted && this.#refusal === undefined) {
       const gathering = this.#gathering;
       const isDone =
         gathering !== undefined &&
@@ -224,7 +223,7 @@ export class Gatherer implements AsyncDisposable {
 
   /** Does what is to be done now, and sees to it that this is called again. */
   #step(): void {
-    if (this.#closing.signal.aborted || this.#behind !== undefined) return;
+    if (this.#closing.signal.aborted || this.#refusal !== undefined) return;
     clearTimeout(this.#timer);
     const { interval, heartbeat } = this.#options;
     const gathering = this.#current();
@@ -276,7 +275,7 @@ export class Gatherer implements AsyncDisposable {
       if (this.#closing.signal.aborted) return;
       if (error instanceof WitnessError) await this.#failed(witness, names, error);
       // The log itself cannot be read.
-      else this.#fail(error as Error);
+      else this.#refuse(error as Error);
     }
   }
 
@@ -296,10 +295,10 @@ export class Gatherer implements AsyncDisposable {
     );
   }
 
-  /** For good: what is signed now could contradict what was signed then. */
-  #refuse(error: WitnessError): void {
-    if (this.#behind !== undefined) return;
-    this.#behind = error;
+  /** For good: what is signed from now on could contradict what was signed before. */
+  #refuse(error: Error): void {
+    if (this.#refusal !== undefined) return;
+    this.#refusal = error;
     clearTimeout(this.#timer);
     this.#waiters.refuse(error);
     this.#options.onRefusal?.(error);
@@ -307,7 +306,7 @@ export class Gatherer implements AsyncDisposable {
 
   #publish(gathering: Gathering): void {
     const publish = async (): Promise<void> => {
-      if ((this.#published?.size ?? -1) > gathering.target.size || this.#behind !== undefined) return;
+      if ((this.#published?.size ?? -1) > gathering.target.size || this.#refusal !== undefined) return;
       const note = gathering.satisfied();
       if (note === undefined) return;
       const published = await this.#options.log.publish(note);
@@ -319,13 +318,8 @@ export class Gatherer implements AsyncDisposable {
       if (this.#closing.signal.aborted) return;
       // The log has gone so far on that nothing could be proven by this checkpoint any more.
       if (error instanceof CoreError && error.code === 'log-range') this.#isStuck = true;
-      else this.#fail(error as Error);
+      else this.#refuse(error as Error);
     });
-  }
-
-  #fail(error: Error): void {
-    if (this.#failure === undefined) this.#options.onRefusal?.(error);
-    this.#failure = error;
   }
 
   #track(work: Promise<void>): void {

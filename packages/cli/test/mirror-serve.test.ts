@@ -162,7 +162,7 @@ describe('vitrine mirror serve', () => {
   test('does not vouch for a log that lies in its index, says which entry it is, and serves what it had', async () => {
     const w = workspace();
     writeKeys(w);
-    const honest = [new TextEncoder().encode('nothing')];
+    const honest: Uint8Array[] = [new TextEncoder().encode('nothing')];
     honest.push(formatIndexEntry({ size: 1, root: new Uint8Array(32) }));
     await writeTree(w.path('public'), honest);
     const args = [
@@ -175,7 +175,7 @@ describe('vitrine mirror serve', () => {
       return response.status === 200 ? (await response.text()).split('\n')[1] : undefined;
     };
     await expect.poll(checkpointSize, { timeout: 20_000 }).toBe('2');
-    const lying = [...honest, new TextEncoder().encode('more')];
+    const lying: Uint8Array[] = [...honest, new TextEncoder().encode('more')];
     lying.push(formatIndexEntry({ size: 3, root: new Uint8Array(32).fill(7) }));
     await writeTree(w.path('public'), lying);
     await expect

@@ -11,7 +11,7 @@ import {
   parseVkey,
   type SignatureScheme,
 } from '@vitrine/core';
-import { LevelStore, type LogCheckpoint, type OpenReplicaOptions, Replica } from '@vitrine/core/log';
+import { LevelStore, type LogCheckpoint, type OpenReplicaOptions, Replica, type Store } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
 import type { Finding } from '../witness/finding.ts';
 import { WitnessState } from '../witness/witness-state.ts';
@@ -39,6 +39,11 @@ export interface CreateMirrorOptions extends MirrorOptions {
   readonly vkeys: readonly string[];
 }
 
+interface OpenedReplica {
+  readonly replica: Replica;
+  readonly store: Store;
+}
+
 /** Where a mirror keeps what it has seen of its log: in the directory of the copy. */
 const STATE = 'mirror';
 
@@ -60,6 +65,8 @@ const KEPT_CHECKPOINTS = 16;
  */
 export class Mirror implements AsyncDisposable {
   readonly replica: Replica;
+  /** What the copy is kept in: to be read, and not written to by anybody else. */
+  readonly store: Store;
   readonly pending: PendingCheckpoints;
   readonly #state: WitnessState;
   readonly #options: MirrorOptions;
@@ -69,13 +76,14 @@ export class Mirror implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
 
   private constructor(
-    replica: Replica,
+    { replica, store }: OpenedReplica,
     state: WitnessState,
     pending: PendingCheckpoints,
     schemes: readonly SignatureScheme[],
     options: MirrorOptions,
   ) {
     this.replica = replica;
+    this.store = store;
     this.pending = pending;
     this.#state = state;
     this.#schemes = schemes;
@@ -91,8 +99,13 @@ export class Mirror implements AsyncDisposable {
   static async create(directory: string, options: CreateMirrorOptions): Promise<Mirror> {
     const { origin, vkeys, mapping } = options;
     checkCosigners(vkeys.map(parseVkey), options);
-    const createStore = (description: Uint8Array): Promise<LevelStore> => LevelStore.create(directory, description);
-    return Mirror.#over(await Replica.create(createStore, { origin, vkeys, mapping }), directory, options);
+    let store!: LevelStore;
+    const createStore = async (description: Uint8Array): Promise<LevelStore> => {
+      store = await LevelStore.create(directory, description);
+      return store;
+    };
+    const replica = await Replica.create(createStore, { origin, vkeys, mapping });
+    return Mirror.#over({ replica, store }, directory, options);
   }
 
   /**
@@ -110,10 +123,11 @@ export class Mirror implements AsyncDisposable {
       await store[Symbol.asyncDispose]();
       throw error;
     }
-    return Mirror.#over(replica, directory, options);
+    return Mirror.#over({ replica, store }, directory, options);
   }
 
-  static async #over(replica: Replica, directory: string, options: MirrorOptions): Promise<Mirror> {
+  static async #over(opened: OpenedReplica, directory: string, options: MirrorOptions): Promise<Mirror> {
+    const { replica } = opened;
     const path = join(directory, STATE);
     let state: WitnessState | undefined;
     try {
@@ -132,7 +146,7 @@ export class Mirror implements AsyncDisposable {
       const schemes = await loadSchemes(keys.map(({ type }) => type));
       const { now, onFinding } = options;
       const pending = await PendingCheckpoints.open({ replica, state, schemes, now, onFinding });
-      return new Mirror(replica, state, pending, schemes, options);
+      return new Mirror(opened, state, pending, schemes, options);
     } catch (error) {
       await state?.[Symbol.asyncDispose]();
       await replica[Symbol.asyncDispose]();

@@ -16,11 +16,7 @@ export interface Gathered {
  *
  * @throws WitnessError `log-behind` if one knows a larger tree; CoreError `policy-log`; CliError `interrupted`
  */
-export async function gatherOnce(
-  context: Context,
-  log: Log,
-  { policy, schemes }: LoadedPolicy,
-): Promise<Gathered> {
+export async function gatherOnce(context: Context, log: Log, { policy, schemes }: LoadedPolicy): Promise<Gathered> {
   const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
   const { signal } = context;
   await using gatherer = new Gatherer({

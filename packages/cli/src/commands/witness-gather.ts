@@ -43,10 +43,16 @@ async function witnessGather(context: Context, options: Options): Promise<void> 
     }));
     await output.json({ origin: log.origin, size, satisfied: isMet, witnesses: list });
   } else {
-    await output.text(`${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.length} of ${witnesses.length} witnesses cosigned\n`);
+    await output.text(
+      `${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.length} of ${witnesses.length} witnesses cosigned\n`,
+    );
     for (const { name, failure } of witnesses) {
       if (failure !== undefined) output.note(`${displayOctets(name)}: ${printable(failure.message)}`);
     }
   }
-  if (!isMet) throw new CliError('witness-pending', 'too few witnesses have cosigned for the policy: those who did are not asked again, run this later');
+  if (!isMet)
+    throw new CliError(
+      'witness-pending',
+      'too few witnesses have cosigned for the policy: those who did are not asked again, run this later',
+    );
 }

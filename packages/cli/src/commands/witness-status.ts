@@ -60,15 +60,20 @@ async function witnessStatus(context: Context, options: Options): Promise<void> 
       });
       continue;
     }
-    const state = shown === undefined ? (failure ?? 'has cosigned nothing, as far as it shows') : stateOf(shown, size, isOther);
+    const state =
+      shown === undefined ? (failure ?? 'has cosigned nothing, as far as it shows') : stateOf(shown, size, isOther);
     const when = time === undefined ? '' : `, ${ago(time, now)}`;
     await output.text(`${name}  ${printable(witness.key.keyName)}  ${state}${when}\n`);
   }
   const ahead = answers.find(({ shown }) => shown !== undefined && shown.size > size);
-  if (others.length > 0) throw new CliError('witness-differs', `${others.join('; ')}: the log, or the witness, has two histories`);
+  if (others.length > 0)
+    throw new CliError('witness-differs', `${others.join('; ')}: the log, or the witness, has two histories`);
   if (ahead !== undefined) {
     const name = displayOctets(ahead.witness.name);
-    throw new CliError('witness-differs', `${name} has cosigned ${ahead.shown!.size} entries, and the log has ${size}: it lost some, or it is an old copy`);
+    throw new CliError(
+      'witness-differs',
+      `${name} has cosigned ${ahead.shown!.size} entries, and the log has ${size}: it lost some, or it is an old copy`,
+    );
   }
 }
 

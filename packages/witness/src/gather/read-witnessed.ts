@@ -41,9 +41,7 @@ export async function readWitnessed(
     const { checkpoint, note } = openCheckpoint(body, { origin, keys, cosigners, schemes });
     const times = new Map<string, number>();
     for (const { verifier, signatures } of note.verified) {
-      const known = witnesses.find(
-        ({ key }) => key.keyName === verifier.keyName && key.keyId === verifier.keyId,
-      );
+      const known = witnesses.find(({ key }) => key.keyName === verifier.keyName && key.keyId === verifier.keyId);
       if (known !== undefined) times.set(known.name, Math.max(...signatures.map(cosignatureTime)));
     }
     if (times.size > 0) return { size: checkpoint.size, root: checkpoint.root, note: body, times };

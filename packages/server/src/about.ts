@@ -1,6 +1,6 @@
 import type { Hono } from 'hono';
 import { FRESH, resource, respond } from './caching.ts';
-import { TEXT_TYPE } from './checkpoints.ts';
+import { JSON_TYPE, TEXT_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
 import { openApi } from './openapi.ts';
 
@@ -15,6 +15,6 @@ export function aboutRoutes(app: Hono<ServerEnv>, { origin }: { readonly origin:
   const about = resource(new TextEncoder().encode(text), TEXT_TYPE, FRESH);
   app.get('/', (c) => respond(c, about));
   const document = new TextEncoder().encode(`${JSON.stringify(openApi(origin), undefined, 2)}\n`);
-  const described = resource(document, 'application/json', FRESH);
+  const described = resource(document, JSON_TYPE, FRESH);
   app.get('/openapi.json', (c) => respond(c, described));
 }

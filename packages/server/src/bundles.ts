@@ -9,11 +9,9 @@ import { type Resource, resource, respond, SHORT } from './caching.ts';
 import { requirePublished } from './checkpoints.ts';
 import { ServerError } from './error.ts';
 import { LeastRecent } from './least-recent.ts';
+import { BUNDLE_TYPE } from './media-types.ts';
 import { notFound, type ServerEnv } from './observed.ts';
 import { hashOf } from './query.ts';
-
-/** The media type of a bundle: docs/bundle.md. */
-export const BUNDLE_TYPE = 'application/vnd.vitrine.bundle+cbor';
 
 /** A log with an index, of which bundles are made. */
 export type BundledLog = BundleLog & Pick<Log, 'origin' | 'latestOf'>;

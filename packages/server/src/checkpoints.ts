@@ -3,10 +3,8 @@ import type { LogCheckpoint } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { FRESH, type Resource, resource, respond, SHORT } from './caching.ts';
 import { ServerError } from './error.ts';
+import { TEXT_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
-
-/** The media type of notes, which https://c2sp.org/tlog-tiles#checkpoints asks for. */
-export const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /** Which checkpoints are served. */
 export interface CheckpointSource {

@@ -10,15 +10,19 @@ export class Connections {
   /** With the number of answers that are under way. */
   readonly #busy = new Map<Socket, number>();
   readonly #answers = new Set<ServerResponse>();
+  /** Those that come over TLS and have not shaken hands, by where they come from. */
+  readonly #handshakes = new Map<string, Socket>();
+  readonly #isTls: boolean;
   readonly #max: number;
   #closing = false;
 
   /** @param max when there are more, those that have been idle for longest are dropped */
   constructor(server: Server, max: number) {
     this.#max = max;
-    // What comes over TLS has a socket for the cipher text too, which is of no interest once there is this one.
-    const event = 'setSecureContext' in server ? 'secureConnection' : 'connection';
-    server.on(event, (socket: Socket) => this.#opened(socket));
+    this.#isTls = 'setSecureContext' in server;
+    server.on('connection', (socket: Socket) => this.#opened(socket));
+    // What comes over TLS has a socket of its own once hands are shaken, in place of that for the cipher text.
+    server.on('secureConnection', (socket: Socket) => this.#secured(socket));
     // One function for all answers, as there are so many.
     const answered = (response: ServerResponse): void => this.#answered(response);
     const onClose = function (this: ServerResponse): void {
@@ -37,6 +41,11 @@ export class Connections {
     return this.#idle.size + this.#busy.size;
   }
 
+  /** Whether HTTP can be spoken on a connection. */
+  has(socket: Socket): boolean {
+    return this.#busy.has(socket) || (this.#idle.has(socket) && this.#handshakes.get(peerOf(socket)) !== socket);
+  }
+
   /** The answers that somebody waits for on a connection. */
   underWay(socket: Socket): readonly ServerResponse[] {
     return [...this.#answers].filter(({ req }) => req.socket === socket);
@@ -49,7 +58,25 @@ export class Connections {
     for (const response of this.#answers) response.shouldKeepAlive = false;
   }
 
+  #secured(socket: Socket): void {
+    const cipherText = this.#handshakes.get(peerOf(socket));
+    if (cipherText !== undefined) this.#idle.delete(cipherText);
+    this.#handshakes.delete(peerOf(socket));
+    this.#add(socket);
+  }
+
   #opened(socket: Socket): void {
+    if (this.#isTls) {
+      const peer = peerOf(socket);
+      this.#handshakes.set(peer, socket);
+      socket.once('close', () => {
+        if (this.#handshakes.get(peer) === socket) this.#handshakes.delete(peer);
+      });
+    }
+    this.#add(socket);
+  }
+
+  #add(socket: Socket): void {
     this.#idle.add(socket);
     socket.once('close', () => {
       this.#idle.delete(socket);
@@ -73,4 +100,8 @@ export class Connections {
       else this.#idle.add(socket);
     }
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import { readBody } from './body.ts';
 import { FRESH } from './caching.ts';
 import { ServerError } from './error.ts';
+import { CBOR_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
 import { queryOf } from './query.ts';
 
@@ -19,7 +20,6 @@ const MAX_PAIRS = 1000;
 /** Bytes of values after which a listing ends: the next one goes on there. */
 const MAX_PAIR_BYTES = 4 * 1024 * 1024;
 const MAX_BODY_SIZE = 16 + MAX_KEYS * (MAX_KEY_SIZE + 2);
-const CBOR_TYPE = 'application/cbor';
 const HEADERS = { 'content-type': CBOR_TYPE, 'access-control-allow-origin': '*' };
 const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
 

@@ -2,9 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoreError, formatTilePath, parseCheckpoint, parseSignedNote, TILE_WIDTH, type Tile } from '@vitrine/core';
 import { Hono } from 'hono';
-import { BUNDLE_TYPE } from './bundles.ts';
 import { FRESH, resource, respond, SHORT } from './caching.ts';
-import { checkpointRoutes, TEXT_TYPE } from './checkpoints.ts';
+import { checkpointRoutes } from './checkpoints.ts';
+import { BUNDLE_TYPE, JSON_TYPE, TEXT_TYPE } from './media-types.ts';
 import { notFound, type ServerEnv } from './observed.ts';
 import { hashOf } from './query.ts';
 import { readOnlyRoutes } from './submission.ts';
@@ -60,14 +60,18 @@ export class ExportedLog implements TileSource {
     }
   }
 
-  /** @throws CoreError `tile-missing` if it is not there, nor one that is wider */
+  /** @throws CoreError `tile-missing` if it is not there, nor one that is wider; `store-corrupt` if it is too short */
   async tile(level: number | 'entries', index: number, width: number): Promise<Uint8Array> {
     const tile: Tile = { level, index, width };
     const found = (await this.#read(tile)) ?? (width < TILE_WIDTH ? await this.#wider(tile) : undefined);
     if (found === undefined) {
       throw new CoreError('tile-missing', `${formatTilePath(tile)} is not in the directory that is served here`);
     }
-    return tilePrefix(found, level, width);
+    try {
+      return tilePrefix(found, level, width);
+    } catch (cause) {
+      throw new CoreError('store-corrupt', `${this.directory}: ${formatTilePath(tile)} is damaged`, { cause });
+    }
   }
 
   /** A file beside the tiles; undefined if it is not there. */
@@ -104,7 +108,7 @@ export function exportedApp(log: ExportedLog): Hono<ServerEnv> {
   app.get('/description', async (c) => {
     const bytes = await log.file('description');
     if (bytes === undefined) throw notFound('the description of the log was not exported');
-    return respond(c, resource(bytes, 'application/json', FRESH));
+    return respond(c, resource(bytes, JSON_TYPE, FRESH));
   });
   app.get('/heads/:name', async (c) => {
     const [, hex] = /^(.*)\.vitrine$/.exec(c.req.param('name')) ?? [];

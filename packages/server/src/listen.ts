@@ -54,6 +54,7 @@ export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions
   };
   let server: Server;
   try {
+    if (tls !== undefined && (tls.cert.length === 0 || tls.key.length === 0)) throw new Error('one of them is empty');
     const { headersTimeout: handshakeTimeout } = limits;
     server =
       tls === undefined
@@ -64,11 +65,15 @@ export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions
       cause,
     });
   }
-  server.maxHeadersCount = limits.maxHeadersCount;
+  // One more, because Node drops what is beyond it and says nothing.
+  server.maxHeadersCount = limits.maxHeadersCount + 1;
   server.timeout = limits.idleTimeout;
   const connections = new Connections(server, limits.maxConnections);
   metrics?.gauge('vitrine_http_connections', 'Open connections.', () => connections.size);
-  server.on('request', answer);
+  server.on('request', (request, response) => {
+    if (request.rawHeaders.length <= 2 * limits.maxHeadersCount) return answer(request, response);
+    response.writeHead(431, { connection: 'close', 'content-length': 0 }).end();
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     logger?.debug({ code: error.code }, 'a connection was refused');
     refuseConnection(error, socket as Socket, connections);
@@ -118,8 +123,14 @@ const STATUS_OF_ERROR: Readonly<Record<string, string>> = {
 
 /** A request that is none, or does not come to its end. https://nodejs.org/api/http.html#event-clienterror */
 function refuseConnection({ code = '' }: NodeJS.ErrnoException, socket: Socket, connections: Connections): void {
-  const isAnswering = connections.underWay(socket).some(({ headersSent }) => headersSent);
-  if (!socket.writable || isAnswering) {
+  const underWay = connections.underWay(socket);
+  const asked = underWay.filter(({ req }) => req.complete);
+  if (asked.length > 0 && socket.writable) {
+    // What was asked in full before it is answered.
+    for (const response of asked) response.shouldKeepAlive = false;
+    return;
+  }
+  if (!socket.writable || !connections.has(socket) || underWay.some(({ headersSent }) => headersSent)) {
     socket.destroy();
     return;
   }

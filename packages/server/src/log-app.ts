@@ -7,6 +7,7 @@ import { FRESH, resource, respond } from './caching.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { type DerivedSource, derivedRoutes } from './derived.ts';
 import { logMetrics } from './log-metrics.ts';
+import { JSON_TYPE } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import type { ServerEnv } from './observed.ts';
 import { type ProvingLog, proofRoutes } from './proofs.ts';
@@ -67,7 +68,7 @@ export function logApp(log: ServedLog, options: LogAppOptions): LogApp {
   proofRoutes(app, log, { published });
   bundleRoutes(app, { log, published, manifests });
   derivedRoutes(app, derived);
-  const described = resource(description, 'application/json', FRESH);
+  const described = resource(description, JSON_TYPE, FRESH);
   app.get('/description', (c) => respond(c, described));
   aboutRoutes(app, log);
   let appender: Appender | undefined;

@@ -5,6 +5,7 @@ import { TrieRouter } from 'hono/router/trie-router';
 import type { Logger } from 'pino';
 import { ServerError } from './error.ts';
 import { IdentifiedResponse } from './identified-response.ts';
+import { TEXT_TYPE } from './media-types.ts';
 import type { Metrics } from './metrics.ts';
 import { INTERNAL, type Problem, problemOf, problemResponse } from './problem.ts';
 import { requestId } from './request-id.ts';
@@ -66,7 +67,7 @@ export function observed<E extends Env>(
   });
   shell.get('/healthz', (c) => {
     const reason = health?.();
-    if (reason === undefined) return c.text('ok\n', 200, { 'cache-control': 'no-store' });
+    if (reason === undefined) return c.body('ok\n', 200, { 'content-type': TEXT_TYPE, 'cache-control': 'no-store' });
     return refuse(c, { status: 503, code: codeOf(reason), detail: reason.message });
   });
   if (metrics !== undefined) {

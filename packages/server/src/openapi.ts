@@ -1,13 +1,10 @@
+import { BUNDLE_TYPE, CBOR_TYPE, JSON_TYPE, OCTETS_TYPE, PROBLEM_TYPE, TEXT_TYPE } from './media-types.ts';
+
 type Schema = Readonly<Record<string, unknown>>;
 
 const SAFE_INTEGER: Schema = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 const HASH: Schema = { type: 'string', description: 'a SHA-256 hash in base64', pattern: '^[A-Za-z0-9+/]{43}=$' };
 const HEX: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
-const TEXT = 'text/plain; charset=utf-8';
-const OCTETS = 'application/octet-stream';
-const CBOR = 'application/cbor';
-const JSON_TYPE = 'application/json';
-const PROBLEM = 'application/problem+json';
 const METRICS = 'text/plain; version=0.0.4; charset=utf-8';
 const BINARY: Schema = { type: 'string', format: 'binary' };
 const NUMBER_LINE: Schema = { type: 'string', pattern: '^([0-9]+\\n)+$' };
@@ -31,7 +28,7 @@ const problems = (responses: Readonly<Record<string, string>>): Schema =>
   Object.fromEntries(
     Object.entries(responses).map(([status, description]) => [
       status,
-      { description, ...content({ [PROBLEM]: { $ref: '#/components/schemas/Problem' } }) },
+      { description, ...content({ [PROBLEM_TYPE]: { $ref: '#/components/schemas/Problem' } }) },
     ]),
   );
 
@@ -76,11 +73,11 @@ function submitting(summary: string, type: Schema, description: string): Schema 
     post: {
       summary,
       parameters: [query('wait', 'Answer once the published checkpoint covers the entries.', { enum: ['witnessed'] })],
-      requestBody: { required: true, description, ...content({ [OCTETS]: type }) },
+      requestBody: { required: true, description, ...content({ [OCTETS_TYPE]: type }) },
       responses: {
         200: {
           description: 'The index of each entry, a line for each, once it is durable.',
-          ...content({ [TEXT]: NUMBER_LINE }),
+          ...content({ [TEXT_TYPE]: NUMBER_LINE }),
         },
         ...problems({
           400: 'The body is no entry, or none that this log can take.',
@@ -111,21 +108,21 @@ export function openApi(origin: string): Schema {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths: {
-      '/': reading('What this is.', { [TEXT]: { type: 'string' } }),
+      '/': reading('What this is.', { [TEXT_TYPE]: { type: 'string' } }),
       '/openapi.json': reading('This document.', { [JSON_TYPE]: { type: 'object' } }),
       '/checkpoint': reading(
         'The newest published checkpoint: https://c2sp.org/tlog-tiles#checkpoints',
-        { [TEXT]: { type: 'string' } },
+        { [TEXT_TYPE]: { type: 'string' } },
         {
           refusals: { 404: 'Too few witnesses have cosigned any.' },
         },
       ),
       '/checkpoint/newest': reading('The newest signed checkpoint, whoever has cosigned it.', {
-        [TEXT]: { type: 'string' },
+        [TEXT_TYPE]: { type: 'string' },
       }),
       '/tile/{level}/{index}': reading(
         'Hashes: https://c2sp.org/tlog-tiles#merkle-tree. The index has slashes in it from 1000 on.',
-        { [OCTETS]: BINARY },
+        { [OCTETS_TYPE]: BINARY },
         {
           parameters: [
             inPath('level', '0 to 63, or "entries" for an entry bundle.', {
@@ -146,7 +143,7 @@ export function openApi(origin: string): Schema {
       '/proof/inclusion': reading(
         'That an entry is in the log: https://c2sp.org/tlog-proof',
         {
-          [TEXT]: { type: 'string' },
+          [TEXT_TYPE]: { type: 'string' },
           [JSON_TYPE]: { $ref: '#/components/schemas/Inclusion' },
         },
         {
@@ -165,7 +162,7 @@ export function openApi(origin: string): Schema {
       '/proof/consistency': reading(
         'That the log only grew, as an add-checkpoint request of https://c2sp.org/tlog-witness',
         {
-          [TEXT]: { type: 'string' },
+          [TEXT_TYPE]: { type: 'string' },
           [JSON_TYPE]: { $ref: '#/components/schemas/Consistency' },
         },
         {
@@ -179,7 +176,7 @@ export function openApi(origin: string): Schema {
       ),
       '/bundle/{leafHash}': reading(
         'The bundle of a release, for those who verify it offline.',
-        { 'application/vnd.vitrine.bundle+cbor': BINARY },
+        { [BUNDLE_TYPE]: BINARY },
         {
           parameters: [inPath('leafHash', 'Of the statement, in hexadecimal digits.', HEX)],
           refusals: {
@@ -190,7 +187,7 @@ export function openApi(origin: string): Schema {
       ),
       '/heads/{name}': reading(
         'The bundle of the newest release of a stream.',
-        { 'application/vnd.vitrine.bundle+cbor': BINARY },
+        { [BUNDLE_TYPE]: BINARY },
         {
           parameters: [
             inPath('name', 'The key of the stream in hexadecimal digits, and .vitrine', {
@@ -208,12 +205,12 @@ export function openApi(origin: string): Schema {
           requestBody: {
             required: true,
             description: 'An array of 1 to 1024 byte strings of at most 128 bytes each.',
-            ...content({ [CBOR]: BINARY }),
+            ...content({ [CBOR_TYPE]: BINARY }),
           },
           responses: {
             200: {
               description: 'An array of the values, byte strings, in the order of the keys: null where there is none.',
-              ...content({ [CBOR]: BINARY }),
+              ...content({ [CBOR_TYPE]: BINARY }),
             },
             ...problems({ 400: 'The body is not that.', 413: 'The body is too long.', 415: 'The body is compressed.' }),
           },
@@ -221,7 +218,7 @@ export function openApi(origin: string): Schema {
       },
       '/derived/{prefix}': reading(
         'Pairs of derived keys and values, in the order of the keys: at most 1000; none when there are no more.',
-        { [CBOR]: BINARY },
+        { [CBOR_TYPE]: BINARY },
         {
           parameters: [
             inPath('prefix', 'What the keys begin with, in hexadecimal digits.', {
@@ -246,7 +243,7 @@ export function openApi(origin: string): Schema {
       ),
       '/healthz': reading(
         'Whether the server does its work.',
-        { [TEXT]: { type: 'string' } },
+        { [TEXT_TYPE]: { type: 'string' } },
         {
           refusals: { 503: 'The log has to be opened again: look at the log of the server.' },
           isTagged: false,

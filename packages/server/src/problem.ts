@@ -1,7 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-
-/** The media type of what a server answers when it refuses something. RFC 9457 */
-export const PROBLEM_TYPE = 'application/problem+json';
+import { PROBLEM_TYPE } from './media-types.ts';
 
 /** Seconds after which a client may try again what was too much. */
 const RETRY_AFTER = '1';

@@ -1,8 +1,9 @@
 import { CoreError, formatAddCheckpoint, formatBase64, formatTlogProof } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Context, Hono } from 'hono';
-import { requirePublished, TEXT_TYPE } from './checkpoints.ts';
+import { requirePublished } from './checkpoints.ts';
 import { ServerError } from './error.ts';
+import { JSON_TYPE, TEXT_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
 import { decimalOf, hashOf, queryOf } from './query.ts';
 
@@ -12,7 +13,6 @@ export type ProvingLog = Pick<
   'origin' | 'description' | 'checkpoint' | 'cosignedCheckpoint' | 'indexOf' | 'proveInclusion' | 'proveConsistency'
 >;
 
-const JSON_TYPE = 'application/json';
 const HEADERS = { 'cache-control': 'no-cache', 'access-control-allow-origin': '*', vary: 'Accept' };
 
 /** Adds `/proof/inclusion` and `/proof/consistency`: text as C2SP has it, or JSON for who accepts that. */

@@ -4,6 +4,7 @@ import { CoreError, formatTilePath, parseTilePath, TILE_WIDTH, type Tile, tileWi
 import type { Context, Hono } from 'hono';
 import { IMMUTABLE, type Resource, resource, respond } from './caching.ts';
 import { LeastRecent } from './least-recent.ts';
+import { OCTETS_TYPE } from './media-types.ts';
 import type { ServerEnv } from './observed.ts';
 import { tilePrefix } from './tile-prefix.ts';
 
@@ -16,7 +17,6 @@ export interface TileSource {
 }
 
 const gzip = promisify(gzipWithCallback);
-const TILE_TYPE = 'application/octet-stream';
 // What was read, checked and compressed, of all tiles and bundles together.
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 /** Of an object, its headers and its name. */
@@ -68,7 +68,7 @@ class ServedTiles {
       width < whole && whole === TILE_WIDTH
         ? tilePrefix((await this.load(`/${formatTilePath({ ...tile, width: whole })}`)).plain.bytes, level, width)
         : await this.#source.tile(level, index, width);
-    const plain = resource(bytes, TILE_TYPE, IMMUTABLE);
+    const plain = resource(bytes, OCTETS_TYPE, IMMUTABLE);
     // Hashes do not compress, and bundles that still grow are asked for once.
     if (level !== 'entries' || width < TILE_WIDTH) return this.#keep(path, { plain });
     const varying = withHeaders(plain, { vary: 'Accept-Encoding' });

@@ -121,7 +121,7 @@ export class ServedLog {
   }
 
   post(path: string, body: Uint8Array | string, headers: Record<string, string> = {}): Promise<Response> {
-    return Promise.resolve(this.app.request(path, { method: 'POST', body: body as BodyInit, headers }));
+    return Promise.resolve(this.app.request(path, { method: 'POST', body, headers }));
   }
 
   /** Appends so many entries of some bytes, all different. */

@@ -1,0 +1,414 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, get as getTls } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Hono } from 'hono';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parseAddress } from '../src/address.ts';
+import { listen } from '../src/listen.ts';
+import { Metrics } from '../src/metrics.ts';
+import { answerTo, listening, listenTo, RawClient, statusLine, wait } from './support/sockets.ts';
+
+const END = 'Host: a\r\nConnection: close\r\n\r\n';
+
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => undefined,
+    (error: { code?: unknown }) => error.code,
+  );
+}
+
+describe('an address', () => {
+  test.each([
+    ['8080', '127.0.0.1', 8080],
+    ['0', '127.0.0.1', 0],
+    [':8080', '::', 8080],
+    ['127.0.0.1:65535', '127.0.0.1', 65535],
+    ['0.0.0.0:80', '0.0.0.0', 80],
+    ['[::1]:8080', '::1', 8080],
+    ['[fe80::1%eth0]:1', 'fe80::1%eth0', 1],
+    ['log.example.com:443', 'log.example.com', 443],
+  ])('%s', (text, host, port) => {
+    expect(parseAddress(text)).toEqual({ host, port });
+  });
+
+  test.each([
+    '',
+    ':',
+    'host',
+    'host:',
+    '::1:80',
+    '[::1]',
+    '[::1]80',
+    '65536',
+    '08',
+    '-1',
+    '1.5',
+    '8080 ',
+    'a b:1',
+    'http://a:1',
+    'a:1/',
+  ])('is none: "%s"', (text) => {
+    expect(() => parseAddress(text)).toThrow(expect.objectContaining({ code: 'address-malformed' }));
+  });
+
+  test('that is taken, or that this machine does not have, is refused with a reason', async () => {
+    const { url } = await listenTo(new Hono());
+    const port = Number(new URL(url).port);
+    const again = listen(new Hono(), { host: '127.0.0.1', port });
+    await expect(again).rejects.toThrow('another program does');
+    expect(await codeOf(again)).toBe('address-unavailable');
+    expect(await codeOf(listen(new Hono(), { host: '192.0.2.1', port: 0 }))).toBe('address-unavailable');
+  });
+});
+
+test('the URL is one that can be asked', async () => {
+  const app = new Hono().get('/', (c) => c.text('here'));
+  for (const host of ['127.0.0.1', '::1', 'localhost']) {
+    const { url } = await listenTo(app, { host });
+    expect(await (await fetch(url)).text()).toBe('here');
+  }
+});
+
+describe('TLS', () => {
+  function certificate(): { cert: string; key: string } {
+    const directory = mkdtempSync(join(tmpdir(), 'vitrine-tls-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(directory, name)) as [string, string];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];
+    const how = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'];
+    execFileSync('openssl', [...how, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  }
+
+  test('serves under https, and nothing without', async () => {
+    const tls = certificate();
+    const { url } = await listenTo(
+      new Hono().get('/', (c) => c.text(c.req.url)),
+      { tls },
+    );
+    expect(url).toMatch(/^https:/);
+    const agent = new Agent({ ca: tls.cert, keepAlive: true });
+    const text = await new Promise<string>((resolve, reject) => {
+      getTls(url, { agent }, (response) => {
+        response.setEncoding('utf8').on('data', resolve);
+      }).on('error', reject);
+    });
+    expect(text).toBe(`${url}/`);
+    const plain = await answerTo(Number(new URL(url).port), `GET / HTTP/1.1\r\n${END}`);
+    expect(plain).not.toContain('200');
+    agent.destroy();
+  });
+
+  test('closes connections that shake no hands, and drops idle ones when there are many', async () => {
+    const tls = certificate();
+    const limits = { headersTimeout: 300, maxConnections: 2 };
+    const metrics = new Metrics();
+    const { url } = await listenTo(
+      new Hono().get('/', (c) => c.text('here')),
+      { tls, limits, metrics },
+    );
+    const port = Number(new URL(url).port);
+    const silent = await RawClient.open(port);
+    await silent.closed();
+    const agents = Array.from({ length: 4 }, () => new Agent({ ca: tls.cert, keepAlive: true }));
+    for (const agent of agents) {
+      const status = await new Promise((resolve, reject) => {
+        getTls(url, { agent }, (response) => response.resume().on('end', () => resolve(response.statusCode))).on(
+          'error',
+          reject,
+        );
+      });
+      expect(status).toBe(200);
+    }
+    expect(await metrics.text()).toMatch(/^vitrine_http_connections [12]$/m);
+    for (const agent of agents) agent.destroy();
+  });
+
+  test('needs a certificate that fits its key', async () => {
+    const [one, other] = [certificate(), certificate()];
+    for (const tls of [
+      { cert: one.cert, key: other.key },
+      { cert: 'x', key: one.key },
+      { cert: one.cert, key: '' },
+    ]) {
+      expect(await codeOf(listen(new Hono(), { host: '127.0.0.1', port: 0, tls }))).toBe('tls-malformed');
+    }
+  });
+});
+
+describe('a path', () => {
+  test.each([
+    '/tile/0/../../checkpoint',
+    '/../checkpoint',
+    '/./checkpoint',
+    '/tile/0/000/..',
+    '/tile/0/%2e%2e/%2e%2e/checkpoint',
+    '/%2e/checkpoint',
+    '/tile%2f0%2f000',
+    '/%63heckpoint',
+    '/tile\\0\\000',
+    '/..\\checkpoint',
+    '/checkpoint%00',
+    '/checkpoint%',
+    '/heads/..%2f..%2fetc%2fpasswd.vitrine',
+    '/checkpoint/..',
+  ])('has one spelling: %s is refused', async (path) => {
+    const { served, port } = await listening();
+    await served.fill(256);
+    const answer = await answerTo(port, `GET ${path} HTTP/1.1\r\n${END}`);
+    expect(statusLine(answer)).toBe('HTTP/1.1 400 Bad Request');
+    expect(answer).toContain('"code":"http-malformed"');
+  });
+
+  test.each(['//checkpoint', '/checkpoint/', '/Checkpoint', '/checkpoint;x', '/tile/0/000.', '/tile/0/0x0'])(
+    'is another one, which is not there: %s',
+    async (path) => {
+      const { served, port } = await listening();
+      await served.fill(256);
+      expect(statusLine(await answerTo(port, `GET ${path} HTTP/1.1\r\n${END}`))).toBe('HTTP/1.1 404 Not Found');
+    },
+  );
+
+  test('can come with the whole URL, as through a proxy, and is as strict then', async () => {
+    const { port } = await listening();
+    const ask = async (target: string): Promise<string> =>
+      statusLine(await answerTo(port, `GET ${target} HTTP/1.1\r\n${END}`));
+    expect(await ask('http://log.example/checkpoint')).toBe('HTTP/1.1 200 OK');
+    expect(await ask('http://log.example/x/../checkpoint')).toBe('HTTP/1.1 400 Bad Request');
+    expect(await ask('ftp://log.example/checkpoint')).toBe('HTTP/1.1 400 Bad Request');
+    expect(await ask('checkpoint')).toMatch(/^HTTP\/1.1 400/);
+  });
+});
+
+describe('a request that is none', () => {
+  test.each([
+    ['no HTTP', 'hello\r\n\r\n', '400'],
+    ['no host', 'GET /checkpoint HTTP/1.1\r\n\r\n', '400'],
+    ['two lengths', `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx`, '400'],
+    [
+      'a length and chunks',
+      `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      '400',
+    ],
+    ['a length that is no number', `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1x\r\n\r\nx`, '400'],
+    ['a negative length', `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nx`, '400'],
+    ['a chunk of no length', `POST /add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`, '400'],
+    ['a header over two lines', `GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n`, '400'],
+    ['a header without a name', `GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n`, '400'],
+    ['headers of 20 kB', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, '431'],
+    ['5,000 headers', `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(5000)}\r\n`, '431'],
+  ])('is answered with 4xx, and its connection closed: %s', async (_, request, status) => {
+    const { served, port } = await listening();
+    expect(statusLine(await answerTo(port, request))).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(served.log.size).toBe(0);
+    expect(statusLine(await answerTo(port, `GET /checkpoint HTTP/1.1\r\n${END}`))).toBe('HTTP/1.1 200 OK');
+  });
+
+  test('what stands behind the length of a body is not of it, and ends the connection', async () => {
+    const { served, port } = await listening();
+    const answer = await answerTo(port, 'POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nxyz');
+    expect(statusLine(answer)).toBe('HTTP/1.1 200 OK');
+    expect(answer).toMatch(/\r\n\r\n0\n$/);
+    expect(await served.log.entry(0)).toEqual(Uint8Array.of(0x78));
+    expect(served.log.size).toBe(1);
+  });
+
+  test('what ends before its length is not taken', async () => {
+    const { served, port } = await listening();
+    const client = await RawClient.open(port);
+    client.send('POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nonly');
+    await wait(50);
+    client.socket.destroy();
+    await wait(50);
+    expect(served.log.size).toBe(0);
+    const half = await RawClient.open(port);
+    half.send('POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nonly').socket.end();
+    expect(await half.closed()).not.toContain('200');
+    expect(served.log.size).toBe(0);
+  });
+});
+
+describe('a body', () => {
+  test('that is too long is refused before it is read, by its header', async () => {
+    const { served, port } = await listening();
+    const client = await RawClient.open(port);
+    client.send('POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n');
+    const answer = await client.until('}\n');
+    expect(statusLine(answer)).toBe('HTTP/1.1 413 Payload Too Large');
+    expect(answer).toMatch(/connection: close/i);
+    await client.closed();
+    expect(served.log.size).toBe(0);
+  });
+
+  test('that is too long is refused as soon as that shows, by its chunks', async () => {
+    const { served, port } = await listening();
+    const client = await RawClient.open(port);
+    client.send('POST /add HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    const chunk = `8000\r\n${'x'.repeat(0x8000)}\r\n`;
+    client.send(chunk + chunk);
+    expect(statusLine(await client.until('}\n'))).toBe('HTTP/1.1 413 Payload Too Large');
+    await client.closed();
+    expect(served.log.size).toBe(0);
+  });
+
+  test('in chunks is one entry', async () => {
+    const { served, port } = await listening();
+    const answer = await answerTo(
+      port,
+      'POST /add HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n',
+    );
+    expect(answer).toMatch(/\r\n\r\n0\n$/);
+    expect(await served.log.entry(0)).toEqual(new TextEncoder().encode('abcde'));
+  });
+
+  test('is waited for only so long', async () => {
+    const { served, port } = await listening({ limits: { headersTimeout: 300, requestTimeout: 400 } });
+    const client = await RawClient.open(port);
+    client.send('POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+    const dripping = setInterval(() => client.socket.write('x'), 50);
+    onTestFinished(() => clearInterval(dripping));
+    expect(statusLine(await client.closed())).toBe('HTTP/1.1 408 Request Timeout');
+    expect(served.log.size).toBe(0);
+  });
+});
+
+describe('a slow client', () => {
+  test('has its headers waited for only so long', async () => {
+    const { port } = await listening({ limits: { headersTimeout: 300 } });
+    const client = await RawClient.open(port);
+    client.send('GET /checkpoint HTTP/1.1\r\n');
+    const dripping = setInterval(() => client.socket.write('X: y\r\n'), 50);
+    onTestFinished(() => clearInterval(dripping));
+    expect(statusLine(await client.closed())).toBe('HTTP/1.1 408 Request Timeout');
+  });
+
+  test('that says nothing is disconnected, before its first request and between two', async () => {
+    const { port } = await listening({ limits: { headersTimeout: 300, keepAliveTimeout: 200 } });
+    const [silent, waiting] = await Promise.all([RawClient.open(port), RawClient.open(port)]);
+    waiting.send('GET /checkpoint HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(await silent.closed()).not.toContain('200');
+    expect(statusLine(await waiting.closed())).toBe('HTTP/1.1 200 OK');
+  });
+
+  test('that does not read its answer is disconnected', async () => {
+    const app = new Hono().get('/', (c) => c.body(new Uint8Array(50_000_000)));
+    const { url } = await listenTo(app, { limits: { idleTimeout: 300 } });
+    const client = await RawClient.open(Number(new URL(url).port));
+    client.socket.pause();
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await wait(1000);
+    client.socket.resume();
+    expect((await client.closed()).length).toBeLessThan(50_000_000);
+  });
+
+  test('by the hundred does not keep others from being answered: the oldest idle ones go', async () => {
+    const metrics = new Metrics();
+    const { served, listener, port } = await listening({ limits: { maxConnections: 50 } });
+    expect(metrics).toBeDefined();
+    const idle: RawClient[] = [];
+    for (let i = 0; i < 300; i++) idle.push(await RawClient.open(port));
+    // Half of them have begun to ask.
+    for (const client of idle.slice(275)) client.send('GET /checkpoint HTTP/1.1\r\nHost: ');
+    for (let i = 0; i < 5; i++) {
+      const response = await fetch(`${listener.url}/add`, { method: 'POST', body: `entry ${i}` });
+      expect(await response.text()).toBe(`${i}\n`);
+    }
+    expect(served.log.size).toBe(5);
+    await wait(100);
+    const open = idle.filter((client) => !client.isClosed);
+    expect(open.length).toBeLessThanOrEqual(50);
+    expect(open.length).toBeGreaterThan(40);
+    // The newest ones.
+    expect(open).toEqual(idle.slice(-open.length));
+    open.at(-1)!.send('a\r\n\r\n');
+    expect(statusLine(await open.at(-1)!.until('\r\n\r\n'))).toBe('HTTP/1.1 200 OK');
+  });
+
+  test('is not dropped while it waits for its answer', async () => {
+    let answer = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const app = new Hono().get('/slow', async (c) => {
+      await gate;
+      return c.text('at last');
+    });
+    const { url } = await listenTo(app, { limits: { maxConnections: 3 } });
+    const port = Number(new URL(url).port);
+    const slow = await RawClient.open(port);
+    slow.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    await wait(30);
+    for (let i = 0; i < 20; i++) await RawClient.open(port);
+    await wait(30);
+    answer();
+    expect(await slow.until('at last')).toContain('200 OK');
+  });
+
+  test('that is one too many is turned away where all others wait for an answer', async () => {
+    const app = new Hono().get('/slow', () => new Promise<Response>(() => {}));
+    const { url } = await listenTo(app, { limits: { maxConnections: 2, closeTimeout: 50 } });
+    const port = Number(new URL(url).port);
+    for (let i = 0; i < 2; i++) (await RawClient.open(port)).send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    await wait(50);
+    const third = await RawClient.open(port);
+    expect(await third.closed()).toBe('');
+  });
+});
+
+describe('closing', () => {
+  test('answers what was asked, and ends connections that ask nothing', async () => {
+    const seen: string[] = [];
+    const app = new Hono().get('/slow', async (c) => {
+      seen.push('asked');
+      await wait(200);
+      return c.text('answered');
+    });
+    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0 });
+    const port = Number(new URL(url).port);
+    const [idle, kept, half] = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
+    kept!.send('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n');
+    await kept!.until('ok\n');
+    half!.send('GET /slow HTTP/1.1\r\n');
+    const asked = await RawClient.open(port);
+    asked.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+    while (seen.length === 0) await wait(5);
+    const closing = close();
+    expect(close()).toBe(closing);
+    await Promise.all([idle!.closed(), kept!.closed(), half!.closed()]);
+    const answer = await asked.closed();
+    expect(answer).toContain('answered');
+    expect(answer).toMatch(/connection: close/i);
+    await closing;
+    await expect(RawClient.open(port)).rejects.toThrow();
+  });
+
+  test('answers what has arrived, and was not read yet', async () => {
+    const app = new Hono().get('/', (c) => c.text('answered'));
+    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0 });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(Number(new URL(url).port))));
+    await wait(50);
+    for (const client of clients) client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await close();
+    for (const client of clients) expect(await client.closed()).toContain('answered');
+  });
+
+  test('waits only so long', async () => {
+    const app = new Hono().get('/', () => new Promise<Response>(() => {}));
+    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0, limits: { closeTimeout: 100 } });
+    const client = await RawClient.open(Number(new URL(url).port));
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await wait(50);
+    await close();
+    expect(await client.closed()).toBe('');
+  });
+});
+
+test('answers of a real server carry the identifier of the request', async () => {
+  const { listener } = await listening();
+  const response = await fetch(`${listener.url}/checkpoint`, { headers: { 'x-request-id': 'mine' } });
+  expect(response.headers.get('x-request-id')).toBe('mine');
+  const refused = await fetch(`${listener.url}/nothing`);
+  expect(refused.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+});

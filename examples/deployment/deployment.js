@@ -7,14 +7,17 @@ import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFil
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { streamKey } from '@vitrine/core';
 import { nginxConfiguration } from './nginx.js';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const command = join(repository, 'packages', 'cli', 'bin', 'vitrine.js');
+const agent = join(repository, 'examples', 'agent', 'agent.js');
 
 export const ORIGIN = 'acme.example/log';
 export const VENDOR = 'acme.example/releases';
 export const STREAM = 'acme-daily';
+export const FILE = 'rules.db';
 
 /** Which key each witness has; the post-quantum one is as much a witness as the others. */
 const WITNESSES = { north: 'ed25519-cosignature', south: 'ed25519-cosignature', east: 'ml-dsa-44' };
@@ -70,27 +73,25 @@ export class Deployment {
     this.vitrine(['admit', 'add', 'vendor.vkey', '--role', 'vendor', '--log', 'log']);
 
     const log = logPolicy.split('\n').filter((line) => line.startsWith('log '));
-    const witnesses = Object.keys(WITNESSES).map(
-      (name) => `witness ${name} ${this.vkey(name)} ${this.url(name)}`,
-    );
-    const quorum = [
+    const witnesses = [
+      ...Object.keys(WITNESSES).map((name) => `witness ${name} ${this.vkey(name)} ${this.url(name)}`),
       `witness index ${this.vkey('index')} ${this.url('mirror')}`,
+    ];
+    const quorum = [
       `group witnesses 2 ${Object.keys(WITNESSES).join(' ')}`,
-      'group everybody all witnesses index',
+      'group indexers any index',
+      'group everybody all witnesses indexers',
       'quorum everybody',
     ];
-    writeFileSync(this.path('policy'), `${[...log, ...witnesses, ...quorum].join('\n')}\n`);
-    const trust = [
+    // What the log gathers, and agents ask for. An agent needs no URLs, and does no harm by having them.
+    const policy = [...log, ...witnesses, ...quorum];
+    writeFileSync(this.path('policy'), `${policy.join('\n')}\n`);
+    const rules = [
       `indexed ${ORIGIN}`,
       `signer acme ${this.vkey('vendor')}`,
-      'group index-checkers any index',
-      `release ${STREAM} signed-by acme max-age 1h latest indexed-by index-checkers`,
+      `release ${STREAM} signed-by acme max-age 1h latest indexed-by indexers`,
     ];
-    // A group has a member of its own only once, so the trust file asks for the witnesses and for the index apart.
-    writeFileSync(
-      this.path('trust'),
-      `${[...log, ...witnesses, ...quorum.slice(0, 2), trust[2], 'group everybody all witnesses index-checkers', quorum[3], trust[0], trust[1], trust[3]].join('\n')}\n`,
-    );
+    writeFileSync(this.path('trust'), `${[...policy, ...rules].join('\n')}\n`);
   }
 
   /** Takes up a deployment that was made before. */
@@ -109,8 +110,36 @@ export class Deployment {
     return readFileSync(this.path(`${name}.vkey`), 'utf8').trim();
   }
 
+  /** The file of the newest release of a database, in what is exported. */
+  headOf(stream) {
+    const key = streamKey({ type: 'database', issuer: VENDOR, stream });
+    return `${Buffer.from(key).toString('hex')}.vitrine`;
+  }
+
+  /** Releases the next version of the database, and puts it where nginx serves it: its bundle is the head of its stream. */
+  release(content) {
+    writeFileSync(this.path('downloads', FILE), content);
+    return this.vitrine([
+      ...['release', 'database', `downloads/${FILE}`, '--name', STREAM, '--next'],
+      ...['--key', 'vendor.key', '--log', this.url('log')],
+    ]);
+  }
+
+  /** Has an agent look for the newest release, and gives its status and what it said. */
+  update() {
+    mkdirSync(this.path('installed'), { recursive: true });
+    const from = ['--from', `${this.url('nginx')}/downloads/`, '--into', 'installed'];
+    const what = ['--trust', 'trust', '--stream', STREAM, '--name', FILE];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [agent, ...what, ...from], {
+      cwd: this.directory,
+      encoding: 'utf8',
+    });
+    return { status, output: `${stdout}${stderr}` };
+  }
+
   /** Starts all of it; what is up already stays. */
   async start() {
+    mkdirSync(this.path('downloads'), { recursive: true });
     for (const name of Object.keys(WITNESSES)) await this.startWitness(name);
     await this.startMirror();
     await this.startLog();
@@ -126,8 +155,8 @@ export class Deployment {
 
   startMirror() {
     const keys = ['--key', 'mirror.key', '--check-index', '--index-key', 'index.key'];
-    const from = ['--pull', this.url('log'), '--policy', 'log.policy'];
-    return this.serve('mirror', ['mirror', 'serve', 'mirror', ...keys, ...from]);
+    const from = ['--pull', this.url('log'), '--policy', 'log.policy', '--interval', '1'];
+    return this.serve('mirror', ['mirror', 'serve', 'copy', ...keys, ...from]);
   }
 
   startLog() {
@@ -141,9 +170,9 @@ export class Deployment {
   }
 
   async startNginx() {
-    mkdirSync(this.path('downloads'), { recursive: true });
     mkdirSync(this.path('nginx'), { recursive: true });
-    const configuration = nginxConfiguration({ directory: this.directory, port: this.ports.get('nginx') });
+    const heads = { [FILE]: this.headOf(STREAM) };
+    const configuration = nginxConfiguration({ directory: this.directory, port: this.ports.get('nginx'), heads });
     writeFileSync(this.path('nginx', 'nginx.conf'), configuration);
     this.spawn('nginx', 'nginx', ['-c', this.path('nginx', 'nginx.conf'), '-p', this.path('nginx')]);
     await until(() => answers(`${this.url('nginx')}/checkpoint`), 'nginx');

@@ -1,8 +1,15 @@
 /**
- * The configuration of nginx in front of a directory that `vitrine export --follow` keeps up to date, and of the downloads: tiles
- * never change, checkpoints and heads do.
+ * The configuration of nginx in front of a directory that `vitrine export --follow` keeps up to date, and of the downloads, the bundle
+ * of each being the head of its stream. Tiles never change; checkpoints and heads do.
  */
-export function nginxConfiguration({ directory, port }) {
+export function nginxConfiguration({ directory, port, heads }) {
+  const bundles = Object.entries(heads).map(
+    ([file, head]) => `
+    location = /downloads/${file}.vitrine {
+      alias ${directory}/public/heads/${head};
+      add_header Cache-Control 'max-age=1';
+    }`,
+  );
   return `daemon off;
 pid ${directory}/nginx/nginx.pid;
 error_log stderr;
@@ -37,7 +44,7 @@ http {
     }
     location /downloads/ {
       alias ${directory}/downloads/;
-    }
+    }${bundles.join('')}
   }
 }
 `;

@@ -2,6 +2,8 @@ export { WitnessError, type WitnessErrorCode } from './error.ts';
 export type { AskingLog } from './gather/ask-witness.ts';
 export type { Backoff, WitnessFailure } from './gather/asked-witness.ts';
 export { type GatheredLog, Gatherer, type GathererOptions, type WitnessStatus } from './gather/gatherer.ts';
+export { readWitnessed, type Witnessed, type WitnessedLog } from './gather/read-witnessed.ts';
+export { type WitnessEndpoint, type WitnessEndpoints, witnessEndpoints } from './gather/witness-endpoint.ts';
 export { type WitnessAppOptions, witnessApp } from './http/witness-app.ts';
 export { Follower, type FollowOptions } from './mirror/follower.ts';
 export { type CreateMirrorOptions, Mirror, type MirrorOptions } from './mirror/mirror.ts';

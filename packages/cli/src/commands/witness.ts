@@ -23,6 +23,8 @@ import { readIfThere, readInput, writeNewFile } from '../files.ts';
 import { readKeyFile } from '../keys.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
 import { formatTime } from '../time.ts';
+import { registerWitnessGather } from './witness-gather.ts';
+import { registerWitnessStatus } from './witness-status.ts';
 
 interface Options {
   readonly key: string;
@@ -43,6 +45,8 @@ export function registerWitness(program: Command, context: Context): void {
       'after',
       '\nExample:\n  $ vitrine witness cosign request --key witness.key --policy policy --state seen > cosignature\n',
     );
+  registerWitnessGather(witness, context);
+  registerWitnessStatus(witness, context);
   witness
     .command('cosign')
     .summary('cosign a checkpoint, if the log only grew')

@@ -178,12 +178,20 @@ function checkKeys({ origin, vkeys }: LogDescription, named: readonly VerifierKe
   }
 }
 
-/** The log that a policy is of; where it lists several, that of the source. @throws CliError `file-missing`; as `readPolicy` */
+/**
+ * The log that the source says it is of; where that does not answer yet, the one that the policy is of.
+ *
+ * @throws what `originOf` throws where the policy lists several logs
+ */
 async function originIn(path: string, source: OpenedSource): Promise<string> {
-  const { policy } = await readPolicy(path);
-  const [origin, ...others] = new Set(policy.logs.map(({ key }) => key.keyName));
-  // Its source may not answer yet.
-  return origin !== undefined && others.length === 0 ? origin : originOf(source);
+  try {
+    return await originOf(source);
+  } catch (error) {
+    const { policy } = await readPolicy(path);
+    const [origin, ...others] = new Set(policy.logs.map(({ key }) => key.keyName));
+    if (origin === undefined || others.length > 0) throw error;
+    return origin;
+  }
 }
 
 async function keysOfLog(

@@ -13,7 +13,7 @@ import { ReferenceTree } from '@vitrine/testkit';
 import { LOG_KEY } from './workspace.ts';
 
 /** The checkpoint that the log would sign of these entries, whatever they are. */
-export async function signedCheckpoint(entries: readonly Uint8Array[]): Promise<Uint8Array> {
+async function signedCheckpoint(entries: readonly Uint8Array[]): Promise<Uint8Array> {
   const { keyName: origin, keyId } = LOG_KEY.vkey;
   const size = entries.length;
   const text = formatCheckpoint({ origin, size, root: new ReferenceTree(entries).root(size), extensions: [] });

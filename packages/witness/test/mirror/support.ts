@@ -8,14 +8,12 @@ import {
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
 } from '@vitrine/core';
 import { Log } from '@vitrine/core/log';
-import { MemoryDisk, MemoryStore, type StoreHarness } from '@vitrine/testkit';
+import { MemoryDisk, MemoryStore } from '@vitrine/testkit';
 import { onTestFinished } from 'vitest';
 import { Mirror, type MirrorOptions } from '../../src/mirror/mirror.ts';
 import { logSource, type PullSource } from '../../src/mirror/pull-source.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { keyOf, ORIGIN, schemes, TIME, utf8 } from '../support/logs.ts';
-
-export type { StoreHarness };
 
 const LOG_KEY = keyOf(ORIGIN, 0x01, 1);
 export const LOG_VKEY: string = formatVkey(LOG_KEY.vkey);
@@ -38,7 +36,7 @@ export const MAPPING: IndexMapping = (entry) => {
   return { kind: 'stream', stream: { type: 'build', issuer: 'acme.example', stream: stream! } };
 };
 
-export const entryOf = (i: number): Uint8Array => utf8(`entry ${i}`);
+const entryOf = (i: number): Uint8Array => utf8(`entry ${i}`);
 export const entriesOf = (count: number, from = 0): Uint8Array[] =>
   Array.from({ length: count }, (_, i) => entryOf(from + i));
 

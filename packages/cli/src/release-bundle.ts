@@ -1,14 +1,16 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import { describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
 import { makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { isThere, writeNewFile } from './files.ts';
+import { hasUrls } from './gathering.ts';
 import { type LogOption, logPlace, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
 import { readBundledManifest } from './released-files.ts';
+import { witnessedCheckpoint } from './witnessed-checkpoint.ts';
 
 /** What {@link withBundleOptions} leaves among a command's options. */
 export interface BundleOptions extends LogOption {
@@ -22,8 +24,14 @@ export interface BundleOptions extends LogOption {
 /** Adds `--bundle` to a command that logs a release. */
 export function withBundleOptions(command: Command): Command {
   return command
-    .option('--bundle <file>', 'write the bundle of the release, for agents, as soon as the policy of --policy is met')
-    .option('--policy <file>', "with --bundle: the policy that names the log's witnesses; quorum none asks for none");
+    .option(
+      '--bundle <file>',
+      'write the bundle of the release, for agents, once the witnesses of --policy have cosigned',
+    )
+    .option(
+      '--policy <file>',
+      "with --bundle: names the log's witnesses, who are asked at their URLs; quorum none: nobody",
+    );
 }
 
 /**
@@ -68,7 +76,7 @@ async function checkFree(path: string): Promise<void> {
   });
 }
 
-/** @throws CliError `bundle-pending` until the policy is met, `file-` codes; what `makeBundle` throws */
+/** @throws CliError `bundle-pending` if the policy is not met in time, `file-` codes; what `witnessedCheckpoint` and `makeBundle` throw */
 async function writeBundle(
   context: Context,
   release: Uint8Array,
@@ -78,42 +86,34 @@ async function writeBundle(
 ): Promise<void> {
   await using log = await openLog(await logPlace(context, options));
   const leaf = (await log.indexOf(leafHash(release)))!;
-  const checkpoint = log.checkpoint();
-  checkMet(checkpoint, leaf, path, loaded);
-  const manifest = await readBundledManifest(options.manifest);
+  let size: number;
   try {
+    const checkpoint = await witnessedCheckpoint(context, log, leaf, loaded, options);
+    if (checkpoint === undefined) throw pending(leaf, path, loaded.policy, options);
+    const manifest = await readBundledManifest(options.manifest);
     const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
     await writeNewFile(path, bytes);
+    size = checkpoint.size;
   } catch (error) {
     // Whoever runs the command again would log another release.
-    context.output.note(
-      `the release is logged at leaf ${leaf}: its bundle is written by vitrine bundle ${leaf} --out <file>`,
-    );
+    if (!(error instanceof CliError) || error.code !== 'bundle-pending') {
+      context.output.note(
+        `the release is logged at leaf ${leaf}: its bundle is written by vitrine bundle ${leaf} --out <file>`,
+      );
+    }
     throw error;
   }
-  if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${checkpoint.size}`);
+  if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${size}`);
 }
 
-function checkMet(
-  { note }: { readonly note: Uint8Array },
-  leaf: number,
-  path: string,
-  { policy, ...options }: LoadedPolicy,
-): void {
-  try {
-    verifyCheckpoint(note, policy, options);
-  } catch (error) {
-    if (!(error instanceof CoreError) || error.code !== 'policy-quorum') throw error;
-    throw pending(leaf, path, policy, error);
-  }
-}
-
-function pending(leaf: number, path: string, policy: Policy, cause: unknown): CliError {
+function pending(leaf: number, path: string, policy: Policy, options: BundleOptions): CliError {
+  const gather = hasUrls(policy)
+    ? `when they can be reached, run vitrine witness gather --policy ${options.policy}`
+    : 'the policy has no URLs to ask them at: have them cosign what vitrine prove consistency prints, and add their answers with ' +
+      'vitrine checkpoint --cosignatures';
   return new CliError(
     'bundle-pending',
-    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: have them cosign what ` +
-      'vitrine prove consistency <size that they know> prints, add their answers with vitrine checkpoint --cosignatures, and ' +
-      `write it with vitrine bundle ${leaf} --out ${path}`,
-    { cause },
+    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: ${gather}; then write it with ` +
+      `vitrine bundle ${leaf} --out ${path}`,
   );
 }

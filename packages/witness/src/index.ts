@@ -2,6 +2,7 @@ export { WitnessError, type WitnessErrorCode } from './error.ts';
 export type { AskingLog } from './gather/ask-witness.ts';
 export type { Backoff, WitnessFailure } from './gather/asked-witness.ts';
 export { type GatheredLog, Gatherer, type GathererOptions, type WitnessStatus } from './gather/gatherer.ts';
+export { type LookOptions, lookAtWitnesses } from './gather/look-at-witnesses.ts';
 export { type WitnessAppOptions, witnessApp } from './http/witness-app.ts';
 export { Follower, type FollowOptions } from './mirror/follower.ts';
 export { type CreateMirrorOptions, Mirror, type MirrorOptions } from './mirror/mirror.ts';

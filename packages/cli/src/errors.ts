@@ -36,6 +36,8 @@ export type CliErrorCode =
   | 'normalizer-failed'
   | 'state-locked'
   | 'witness-conflict'
+  | 'witness-differs'
+  | 'witness-pending'
   | 'conformance-failed'
   | 'corpus-malformed'
   | 'corpus-newer'
@@ -172,6 +174,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   rollback: REFUSED,
   stale: REFUSED,
   'conformance-failed': REFUSED,
+  'witness-differs': REFUSED,
   'witness-signature': REFUSED,
   'witness-proof': REFUSED,
   'witness-refused': REFUSED,
@@ -260,6 +263,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'bundle-newer': COULD_NOT,
   'state-newer': COULD_NOT,
   'bundle-pending': COULD_NOT,
+  'witness-pending': COULD_NOT,
   'state-locked': COULD_NOT,
   'corpus-newer': COULD_NOT,
   'verifier-failed': COULD_NOT,

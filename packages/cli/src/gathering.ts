@@ -1,73 +1,44 @@
-import type { Policy } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
-import type { WitnessStatus } from '@vitrine/witness';
+import type { Log } from '@vitrine/core/log';
+import type { createLogger } from '@vitrine/server';
+import type { Gatherer, WitnessStatus } from '@vitrine/witness';
 import type { Context } from './context.ts';
 import type { LoadedPolicy } from './policy-file.ts';
-import { printable } from './text.ts';
 
-/** What was gathered. */
-export interface Gathered {
-  /** The newest checkpoint, if it satisfies the policy. */
-  readonly published: LogCheckpoint | undefined;
-  /** What is known of each witness, in the order of the policy. */
-  readonly witnesses: readonly WitnessStatus[];
+/** How cosignatures are gathered for a log that is served. */
+export interface GatheringOptions {
+  readonly logger: ReturnType<typeof createLogger>;
+  /** Seconds from one cosigned checkpoint to the same one again, while the log does not grow. */
+  readonly heartbeat?: number | undefined;
+  /** Whether the log takes entries before it was compared with what its witnesses saw. */
+  readonly startUnwitnessed?: boolean | undefined;
 }
 
-/** Milliseconds for one answer of a witness. */
-const TIMEOUT = 10_000;
-
-/** Whether anybody can be asked. */
-export function hasUrls({ witnesses }: Policy): boolean {
-  return witnesses.some(({ url }) => url !== undefined);
-}
-
-/**
- * Has the newest checkpoint of a log cosigned by the witnesses of a policy, once: those that fail are not asked again. What they
- * do is told meanwhile.
- *
- * @param until as soon as the policy is satisfied, or when all have answered or failed
- * @throws WitnessError `log-behind` if a witness saw more than the log has; CoreError with `log-` and `store-` codes; what
- * aborted the context's signal
- */
-export async function gatherOnce(
+/** Begins to have the checkpoints of a log cosigned by the witnesses of a policy, and says in the server's own log how that goes. */
+export async function gatherCosignatures(
   context: Context,
   log: Log,
   { policy, schemes }: LoadedPolicy,
-  { until, json = false }: { readonly until: 'satisfied' | 'all'; readonly json?: boolean | undefined },
-): Promise<Gathered> {
-  const { output, signal } = context;
-  const { Gatherer } = await import('@vitrine/witness');
-  const { httpFetch } = await import('./http-fetch.ts');
-  const { size } = log.checkpoint();
-  await using gatherer = new Gatherer({
+  { logger, heartbeat, startUnwitnessed }: GatheringOptions,
+): Promise<Gatherer> {
+  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
+  const gatherer = new Gatherer({
     log,
     policy,
     schemes,
     fetch: await httpFetch(context),
-    now: context.now,
-    timeout: TIMEOUT,
-    // Once each.
-    backoff: { base: 2 ** 30, max: 2 ** 30 },
-    onFailure: (names, { message, status }) => {
-      if (json) return;
-      const loud = status === 422 ? ': THE LOG HAS SHOWN IT ANOTHER TREE' : '';
-      output.note(`${names.map((name) => printable(name)).join(', ')}: ${printable(message)}${loud}`);
-    },
+    now: () => context.now(),
+    ...(heartbeat !== undefined && { heartbeat: heartbeat * 1000 }),
+    ...(startUnwitnessed && { startUnwitnessed }),
+    onPublished: ({ size }) => logger.debug({ size }, 'the checkpoint satisfies the policy'),
+    onFailure: (witnesses, { code, message }) =>
+      logger.warn({ witnesses, code, reason: message }, 'a witness gave no cosignature'),
+    onRefusal: (error) => logger.fatal({ err: error }, 'nothing is appended any more'),
   });
-  const stop = new AbortController();
-  const aborted = new Promise<never>((_, reject) =>
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
-  );
-  aborted.catch(() => {});
-  const satisfied = gatherer.waitFor(size, stop.signal);
-  satisfied.catch(() => {});
-  const settled = gatherer.settled();
-  await Promise.race([settled, aborted, ...(until === 'satisfied' ? [satisfied] : [])]);
-  stop.abort();
-  signal.throwIfAborted();
-  const refusal = gatherer.refusal();
-  if (refusal !== undefined && (refusal as { code?: unknown }).code !== 'log-unwitnessed') throw refusal;
-  const published = gatherer.published();
-  const isNewest = published !== undefined && published.size >= size;
-  return { published: isNewest ? published : undefined, witnesses: gatherer.status() };
+  for (const { name, failure } of gatherer.status().filter(isOutOfReach)) {
+    logger.warn({ witness: name, reason: failure?.message }, 'a witness of the policy cannot be asked');
+  }
+  gatherer.start();
+  return gatherer;
 }
+
+const isOutOfReach = ({ url }: WitnessStatus): boolean => url === undefined;

@@ -178,13 +178,21 @@ function checkKeys({ origin, vkeys }: LogDescription, named: readonly VerifierKe
   }
 }
 
+/** The log that a policy is of; where it lists several, that of the source. @throws CliError `file-missing`; as `readPolicy` */
+async function originIn(path: string, source: OpenedSource): Promise<string> {
+  const { policy } = await readPolicy(path);
+  const [origin, ...others] = new Set(policy.logs.map(({ key }) => key.keyName));
+  // Its source may not answer yet.
+  return origin !== undefined && others.length === 0 ? origin : originOf(source);
+}
+
 async function keysOfLog(
   { output }: Context,
   source: OpenedSource | undefined,
   options: Pick<MirrorCommandOptions, 'vkey' | 'policy'>,
 ): Promise<{ readonly origin: string; readonly vkeys: readonly string[] }> {
   if (source === undefined || options.vkey !== undefined || options.policy !== undefined) {
-    const origin = options.vkey === undefined && source !== undefined ? await originOf(source) : '';
+    const origin = options.vkey === undefined && source !== undefined ? await originIn(options.policy!, source) : '';
     const named = (await namedKeys(origin, options)) ?? [];
     return { origin: named[0]?.keyName ?? '', vkeys: named.map(formatVkey) };
   }

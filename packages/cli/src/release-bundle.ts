@@ -1,16 +1,17 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import { setTimeout } from 'node:timers/promises';
+import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import type { Log, LogCheckpoint, RemoteLog } from '@vitrine/core/log';
 import { makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { isThere, writeNewFile } from './files.ts';
-import { hasUrls } from './gathering.ts';
-import { type LogOption, logPlace, openLog } from './log-option.ts';
+import { gatherOnce } from './gather-once.ts';
+import { type LogOption, type LogPlace, logPlace, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
 import { readBundledManifest } from './released-files.ts';
-import { witnessedCheckpoint } from './witnessed-checkpoint.ts';
 
 /** What {@link withBundleOptions} leaves among a command's options. */
 export interface BundleOptions extends LogOption {
@@ -24,14 +25,8 @@ export interface BundleOptions extends LogOption {
 /** Adds `--bundle` to a command that logs a release. */
 export function withBundleOptions(command: Command): Command {
   return command
-    .option(
-      '--bundle <file>',
-      'write the bundle of the release, for agents, once the witnesses of --policy have cosigned',
-    )
-    .option(
-      '--policy <file>',
-      "with --bundle: names the log's witnesses, who are asked at their URLs; quorum none: nobody",
-    );
+    .option('--bundle <file>', 'write the bundle of the release, for agents, as soon as the policy of --policy is met')
+    .option('--policy <file>', "with --bundle: the policy that names the log's witnesses; quorum none asks for none");
 }
 
 /**
@@ -76,7 +71,7 @@ async function checkFree(path: string): Promise<void> {
   });
 }
 
-/** @throws CliError `bundle-pending` if the policy is not met in time, `file-` codes; what `witnessedCheckpoint` and `makeBundle` throw */
+/** @throws CliError `bundle-pending` until the policy is met, `file-` codes; what `makeBundle` throws */
 async function writeBundle(
   context: Context,
   release: Uint8Array,
@@ -84,36 +79,88 @@ async function writeBundle(
   loaded: LoadedPolicy,
   options: BundleOptions,
 ): Promise<void> {
-  await using log = await openLog(await logPlace(context, options));
+  const place = await logPlace(context, options);
+  await using log = await openLog(place);
   const leaf = (await log.indexOf(leafHash(release)))!;
-  let size: number;
+  const checkpoint = await metCheckpoint(context, { place, log, leaf, path }, loaded);
+  const manifest = await readBundledManifest(options.manifest);
   try {
-    const checkpoint = await witnessedCheckpoint(context, log, leaf, loaded, options);
-    if (checkpoint === undefined) throw pending(leaf, path, loaded.policy, options);
-    const manifest = await readBundledManifest(options.manifest);
     const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
     await writeNewFile(path, bytes);
-    size = checkpoint.size;
   } catch (error) {
     // Whoever runs the command again would log another release.
-    if (!(error instanceof CliError) || error.code !== 'bundle-pending') {
-      context.output.note(
-        `the release is logged at leaf ${leaf}: its bundle is written by vitrine bundle ${leaf} --out <file>`,
-      );
-    }
+    context.output.note(
+      `the release is logged at leaf ${leaf}: its bundle is written by vitrine bundle ${leaf} --out <file>`,
+    );
     throw error;
   }
-  if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${size}`);
+  if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${checkpoint.size}`);
 }
 
-function pending(leaf: number, path: string, policy: Policy, options: BundleOptions): CliError {
-  const gather = hasUrls(policy)
-    ? `when they can be reached, run vitrine witness gather --policy ${options.policy}`
-    : 'the policy has no URLs to ask them at: have them cosign what vitrine prove consistency prints, and add their answers with ' +
-      'vitrine checkpoint --cosignatures';
+interface Released {
+  readonly place: LogPlace;
+  readonly log: Log | RemoteLog;
+  readonly leaf: number;
+  readonly path: string;
+}
+
+// A server gathers by itself. Milliseconds between two looks, and how often to look.
+const LOOK_INTERVAL = 250;
+const LOOKS = 240;
+
+/**
+ * The checkpoint that has the release and satisfies the policy. Where the log's witnesses have not cosigned one, they are asked; a
+ * server does that itself, and is waited for.
+ *
+ * @throws CliError `bundle-pending`
+ */
+async function metCheckpoint(
+  context: Context,
+  { place, log, leaf, path }: Released,
+  loaded: LoadedPolicy,
+): Promise<LogCheckpoint> {
+  const find = (): LogCheckpoint | undefined =>
+    [log.checkpoint(), log.cosignedCheckpoint()].find(
+      (checkpoint) => checkpoint !== undefined && checkpoint.size > leaf && isMet(checkpoint, loaded),
+    );
+  const found = find();
+  if (found !== undefined) return found;
+  const missing = new CoreError('policy-quorum', `the newest checkpoint does not satisfy the policy`);
+  if (place.url === undefined) {
+    // Only the log's own process can keep what its witnesses answer.
+    if (!witnessUrls(loaded)) throw pending(leaf, path, loaded.policy, missing);
+    context.output.note('asking the witnesses of the policy');
+    await gatherOnce(context, log as Log, loaded);
+  } else {
+    context.output.note(`waiting until the witnesses of the policy have cosigned at ${place.url}`);
+    for (let looks = 0; looks < LOOKS && find() === undefined; looks++) {
+      await setTimeout(LOOK_INTERVAL, undefined, { signal: context.signal });
+      await (log as RemoteLog).refresh();
+    }
+  }
+  const gathered = find();
+  if (gathered === undefined) throw pending(leaf, path, loaded.policy, missing);
+  return gathered;
+}
+
+const witnessUrls = ({ policy }: LoadedPolicy): boolean => policy.witnesses.some(({ url }) => url !== undefined);
+
+function isMet({ note }: LogCheckpoint, { policy, ...options }: LoadedPolicy): boolean {
+  try {
+    verifyCheckpoint(note, policy, options);
+    return true;
+  } catch (error) {
+    if (error instanceof CoreError && error.code === 'policy-quorum') return false;
+    throw error;
+  }
+}
+
+function pending(leaf: number, path: string, policy: Policy, cause: unknown): CliError {
   return new CliError(
     'bundle-pending',
-    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: ${gather}; then write it with ` +
-      `vitrine bundle ${leaf} --out ${path}`,
+    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: have them cosign, with ` +
+      'vitrine witness gather, or with vitrine prove consistency and vitrine checkpoint --cosignatures where they have no URL; then ' +
+      `write it with vitrine bundle ${leaf} --out ${path}`,
+    { cause },
   );
 }

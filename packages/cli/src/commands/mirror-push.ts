@@ -6,12 +6,12 @@ import {
   parseVkey,
   type VerifierKey,
 } from '@vitrine/core';
-import type { Log, RemoteLog } from '@vitrine/core/log';
+import type { Log } from '@vitrine/core/log';
 import type { Pushed } from '@vitrine/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { naming } from '../errors.ts';
-import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logPlace, type OpenedLog, openLog, withLogOption } from '../log-option.ts';
 import { startProgress } from '../progress.ts';
 import { count, decodeUtf8, printable } from '../text.ts';
 
@@ -57,7 +57,7 @@ interface Target {
 
 async function pushTo(
   context: Context,
-  log: Log | RemoteLog,
+  log: OpenedLog,
   { url, keys, isOwn }: Target,
   { json }: Pick<Options, 'json'>,
 ): Promise<void> {
@@ -73,7 +73,7 @@ async function pushTo(
     progress.stop();
   }
   const { checkpoint, cosignatures } = pushed;
-  if (isOwn) await keep(log as Log, pushed);
+  if (isOwn) await keep(log as OpenedLog & Pick<Log, 'publish'>, pushed);
   const lines = formatSignatureLines(cosignatures);
   const names = [...new Set(cosignatures.map(({ keyName }) => keyName))];
   if (json) {
@@ -92,7 +92,7 @@ async function pushTo(
   );
 }
 
-async function keep(log: Log, { checkpoint, cosignatures }: Pushed): Promise<void> {
+async function keep(log: Pick<Log, 'publish'>, { checkpoint, cosignatures }: Pushed): Promise<void> {
   const note = parseSignedNote(checkpoint.note);
   await log.publish(formatSignedNote(addSignatures(note, cosignatures)));
 }

@@ -78,7 +78,7 @@ async function serveMirror(context: Context, directory: string, options: Options
           interval: options.interval * 1000,
           signal: stopping.signal,
           onPublished: ({ size }) => logger.info({ size }, 'published'),
-          onFailure: (error) => logger.warn({ err: error }, 'the log could not be copied'),
+          onFailure: ({ message }) => logger.warn({ reason: message }, 'the log could not be copied'),
         });
   const following = follower?.run();
   // A failure ends the server; while that ends, nobody else waits for it.

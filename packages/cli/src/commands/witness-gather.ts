@@ -1,10 +1,11 @@
-import { formatBase64, verifyCheckpoint } from '@vitrine/core';
+import { displayOctets } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { gatherOnce } from '../gathering.ts';
+import { CliError } from '../errors.ts';
+import { gatherOnce } from '../gather-once.ts';
 import { type LogOption, logDirectory, openDirectory, withLogDirectoryOption } from '../log-option.ts';
 import { readPolicy } from '../policy-file.ts';
-import { witnessJson, witnessTable } from '../witness-table.ts';
+import { count, printable } from '../text.ts';
 
 interface Options extends LogOption {
   readonly policy: string;
@@ -14,37 +15,44 @@ interface Options extends LogOption {
 /** `vitrine witness gather` */
 export function registerWitnessGather(witness: Command, context: Context): void {
   withLogDirectoryOption(witness.command('gather'))
-    .summary('have the newest checkpoint cosigned, once')
+    .summary('have the witnesses of a policy cosign the newest checkpoint')
     .description(
-      'Ask all witnesses of a policy that have a URL to cosign the newest checkpoint of a log, and have the log keep it with their ' +
-        'cosignatures if that satisfies the policy. This is for logs that nobody serves: a server of one does it all the time.',
+      'Send the newest checkpoint of a log to the witnesses of a policy, with the proof that it grew from what each of them knows, and keep ' +
+        'their cosignatures. For a log that nobody serves: vitrine serve --policy does this by itself.',
     )
-    .requiredOption('--policy <file>', 'the policy with the witnesses; their URLs are submission prefixes')
+    .requiredOption('--policy <file>', 'the policy that names the witnesses, with their URLs')
     .option('--json', 'print one JSON object')
-    .addHelpText('after', '\nExample:\n  $ vitrine witness gather --log ./log --policy policy\n')
-    .action((options: Options) => gather(context, options));
+    .addHelpText('after', '\nExample:\n  $ vitrine witness gather --policy policy --log ./log\n')
+    .action((options: Options) => witnessGather(context, options));
 }
 
-async function gather(context: Context, options: Options): Promise<void> {
+async function witnessGather(context: Context, options: Options): Promise<void> {
   const { output } = context;
-  const { json } = options;
   const loaded = await readPolicy(options.policy);
   await using log = await openDirectory(await logDirectory(context, options));
-  const { published, witnesses } = await gatherOnce(context, log, loaded, { until: 'all', json });
-  const { size, root } = log.checkpoint();
-  if (json) {
-    const shown = witnesses.map((one) => witnessJson(one, size));
-    await output.json({
-      origin: log.origin,
-      size,
-      root: formatBase64(root),
-      published: published !== undefined,
-      witnesses: shown,
-    });
+  const { published, witnesses } = await gatherOnce(context, log, loaded);
+  const { size } = log.checkpoint();
+  const given = witnesses.filter(({ cosigned }) => cosigned?.size === size);
+  const isMet = published !== undefined && published.size >= size;
+  if (options.json) {
+    const list = witnesses.map(({ name, keyName, cosigned, failure }) => ({
+      witness: displayOctets(name),
+      keyName,
+      ...(cosigned && { size: cosigned.size, time: cosigned.time }),
+      ...(failure && { failure: failure.message }),
+    }));
+    await output.json({ origin: log.origin, size, satisfied: isMet, witnesses: list });
   } else {
-    await output.text(witnessTable(witnesses, { size, now: context.now() }));
+    await output.text(
+      `${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.length} of ${witnesses.length} witnesses cosigned\n`,
+    );
+    for (const { name, failure } of witnesses) {
+      if (failure !== undefined) output.note(`${displayOctets(name)}: ${printable(failure.message)}`);
+    }
   }
-  // Says who is missing.
-  if (published === undefined) verifyCheckpoint(log.checkpoint().note, loaded.policy, loaded);
-  else if (!json) output.note(`published: tree size ${published.size}, with the cosignatures that the policy asks for`);
+  if (!isMet)
+    throw new CliError(
+      'witness-pending',
+      'too few witnesses have cosigned for the policy: those who did are not asked again, run this later',
+    );
 }

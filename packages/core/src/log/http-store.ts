@@ -119,6 +119,7 @@ export class HttpStore implements Store {
     const before = this.#served.signed;
     const { size, note } = served.signed;
     if (size < before.size) {
+      // By the tiles of the tree that was read, of which the server may have no more than are kept here.
       await checkPrefix(served.signed, before, this.#tiles);
       const sizes = `${size} entries, and had one of ${before.size} before`;
       throw new CoreError('checkpoint-older', `${this.url} has a checkpoint of ${sizes}`);

@@ -21,7 +21,7 @@ import { checked } from './checked.ts';
 import { readIndexHead } from './index-head.ts';
 import { historyKey, nameKey, preimageOf, recordKey } from './index-keys.ts';
 import { parseIndexName } from './index-name.ts';
-import { decodePosition, decodeStream, decodeSubject, type StoredPosition } from './index-record.ts';
+import { decodePosition, decodeStream, decodeSubject, isSubject, type StoredPosition } from './index-record.ts';
 import type { IndexTree, IndexVersion, OpenedIndexTree } from './index-tree.ts';
 import type { Store } from './store.ts';
 import type { StoredEntries } from './stored-entries.ts';
@@ -93,10 +93,10 @@ export class IndexReader {
     if (size === 0) return undefined;
     const at = await this.#at(size);
     // A subject has a key in the tree too, and no statements.
-    const [first] = await this.#log.store.readDerived([historyKey(key, 0)]);
-    if (first === undefined) return undefined;
-    const { record } = await this.#asked(at, key, (value, valueHash) => decodeStream(value, valueHash).record);
-    if (record === null) return undefined;
+    const { record } = await this.#asked(at, key, (value, valueHash) =>
+      isSubject(value, valueHash) ? undefined : decodeStream(value, valueHash).record,
+    );
+    if (record === null || record === undefined) return undefined;
     const position = record.count - 1;
     const [last] = await this.#positions(key, position, record.count);
     const leafHash = await this.#leafHashes([last!]);

@@ -8,7 +8,7 @@ export {
   type WriteFileOptions,
   writeFileDurably,
 } from './durable-file.ts';
-export { type Exported, exportTiles } from './export-tiles.ts';
+export { type Exported, exportTiles, removePartialTiles, tidyExport } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';

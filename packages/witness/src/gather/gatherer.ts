@@ -72,7 +72,7 @@ const DEFAULTS = {
   timeout: 10_000,
   interval: 200,
   heartbeat: 300_000,
-  backoff: { base: 1000, max: 60_000 },
+  backoff: { base: 1000, max: 15_000 },
 };
 
 /**

@@ -9,7 +9,7 @@ import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { isThere, writeNewFile } from './files.ts';
 import { gatherOnce } from './gather-once.ts';
-import { type LogOption, type LogPlace, logPlace, openLog } from './log-option.ts';
+import { type LogOption, type LogPlace, logPlace, type OpenedLog, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
 import { readBundledManifest } from './released-files.ts';
 
@@ -99,7 +99,7 @@ async function writeBundle(
 
 interface Released {
   readonly place: LogPlace;
-  readonly log: Log | RemoteLog;
+  readonly log: OpenedLog;
   readonly leaf: number;
   readonly path: string;
 }
@@ -130,12 +130,12 @@ async function metCheckpoint(
     // Only the log's own process can keep what its witnesses answer.
     if (!witnessUrls(loaded)) throw pending(leaf, path, loaded.policy, missing);
     context.output.note('asking the witnesses of the policy');
-    await gatherOnce(context, log as Log, loaded);
+    await gatherOnce(context, log as OpenedLog & Log, loaded);
   } else {
     context.output.note(`waiting until the witnesses of the policy have cosigned at ${place.url}`);
     for (let looks = 0; looks < LOOKS && find() === undefined; looks++) {
       await setTimeout(LOOK_INTERVAL, undefined, { signal: context.signal });
-      await (log as RemoteLog).refresh();
+      await (log as OpenedLog & Pick<RemoteLog, 'refresh'>).refresh();
     }
   }
   const gathered = find();

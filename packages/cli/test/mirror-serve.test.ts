@@ -43,7 +43,8 @@ const verified = (note: Uint8Array, keys: readonly PrivateKey[]): string[] =>
     schemes: [mlDsa44],
   }).note.verified.map(({ verifier }) => `${verifier.keyName} ${verifier.type}`);
 
-const fetchBytes = async (url: string): Promise<Uint8Array<ArrayBuffer>> => new Uint8Array(await (await fetch(url)).arrayBuffer());
+const fetchBytes = async (url: string): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await (await fetch(url)).arrayBuffer());
 
 describe('vitrine mirror push', () => {
   test('sends a log to a mirror, and the log keeps the cosignatures', async () => {

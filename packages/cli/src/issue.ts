@@ -149,7 +149,9 @@ export async function appendTarget(
   options: LogOption & LogKeyOption & { readonly json?: boolean },
 ): Promise<AppendTarget> {
   const { place, description } = await statementLog(context, options);
-  const signer = await signerOf(place, () => logKeySigner(context, description, options));
+  const signer = await signerOf(place, ['--log-key', options.logKey], () =>
+    logKeySigner(context, description, options),
+  );
   return { place, signer, json: options.json };
 }
 

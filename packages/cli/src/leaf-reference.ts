@@ -164,6 +164,7 @@ async function fromLog(
   const statement = statementOf(entry);
   const leaf = { leafHash: hashLeaf(entry), index, entry };
   if (statement === undefined) return leaf;
-  const withdrawal = await newestWithdrawal(log, statement);
+  // A server of files cannot be asked.
+  const withdrawal = log.answersDerived ? await newestWithdrawal(log, { ...leaf, statement }) : undefined;
   return { ...leaf, statement, ...(withdrawal !== undefined && { withdrawnAt: withdrawal.index }) };
 }

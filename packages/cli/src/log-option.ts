@@ -1,16 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, parseVkey, type Signer } from '@vitrine/core';
-import type { HttpClient, Log, LogDescription, OpenOptions, RemoteLog, Store } from '@vitrine/core/log';
+import { CoreError, ed25519Signer, formatVkey, KEY_TYPE_ED25519, type Signer } from '@vitrine/core';
+import type { Log, LogDescription, LogReading, OpenOptions, RemoteLog, Store } from '@vitrine/core/log';
 import { statementAdmission, statementMapping } from '@vitrine/signer';
 import type { Command } from 'commander';
 import { type Context, variable } from './context.ts';
 import { CliError, isMissing, naming } from './errors.ts';
-import { readInput } from './files.ts';
 import { keyDirectory, keyFileName, type ReadKeyOptions, readKeyFile } from './keys.ts';
 import { LOG_PASSPHRASE_FILES } from './passphrase.ts';
-
-const MAX_TOKEN_SIZE = 4096;
 
 /** What `--log` leaves among a command's options. */
 export interface LogOption {
@@ -41,9 +38,12 @@ interface LogDirectory {
 
 interface ServedLog {
   readonly url: string;
-  /** Opens it, once. */
-  open(): Promise<RemoteLog>;
+  /** Opens it as it is now; as of the checkpoint that it shows to everybody where that is wanted. */
+  open(options?: { readonly published?: boolean }): Promise<RemoteLog>;
 }
+
+/** A log that was opened, to read it or to append to it, wherever it is. */
+export type OpenedLog = LogReading & Pick<Log, 'append' | 'appendAll'> & AsyncDisposable;
 
 /** Whether the user named a log. */
 export function hasLog(context: Context, { log }: LogOption): boolean {
@@ -53,22 +53,17 @@ export function hasLog(context: Context, { log }: LogOption): boolean {
 /**
  * The log that the user named.
  *
- * @throws CliError `usage` if none was named; `log-url` for a URL of another scheme than http and https; CoreError
- * `store-foreign` if it is a file, `store-missing` if it is not where VITRINE_LOG says
+ * @throws CliError `usage` if none was named; CoreError `store-foreign` if it is a file, `store-missing` if it is not where VITRINE_LOG says
  */
 export async function logPlace(context: Context, options: LogOption): Promise<LogPlace> {
   const named = namedLog(context, options);
   if (!isUrl(named)) return { directory: await checkedDirectory(named, options) };
-  if (!/^https?:/i.test(named))
-    throw new CliError('log-url', `a log is read over https or http, and not from ${named}`);
-  let opened: Promise<RemoteLog> | undefined;
-  return {
-    url: named,
-    open: () => {
-      opened ??= openServed(context, named, options);
-      return opened;
-    },
+  const { logVkey, tokenFile } = options;
+  const open = async ({ published }: { readonly published?: boolean } = {}): Promise<RemoteLog> => {
+    const { openServed } = await import('./served-log.ts');
+    return openServed(context, { url: named, logVkey, tokenFile, published });
   };
+  return { url: named, open };
 }
 
 /**
@@ -84,32 +79,13 @@ export async function logDirectory(context: Context, options: LogOption): Promis
   return checkedDirectory(named, options);
 }
 
-const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
+/** Whether what the user named is a URL, of any scheme. */
+export const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
 
 function namedLog(context: Context, { log }: LogOption): string {
   const named = log ?? variable(context, 'VITRINE_LOG');
   if (named === undefined) throw new CliError('usage', 'name the log with --log, or in VITRINE_LOG');
   return named;
-}
-
-async function openServed(context: Context, url: string, options: LogOption): Promise<RemoteLog> {
-  const { HttpClient, RemoteLog } = await import('@vitrine/core/log');
-  const { httpFetch } = await import('./http-fetch.ts');
-  const vkey = options.logVkey ?? variable(context, 'VITRINE_LOG_VKEY');
-  const key = vkey === undefined ? undefined : naming('the key of the log', () => parseVkey(vkey));
-  const client: HttpClient = new HttpClient(url, {
-    fetch: await httpFetch(context),
-    signal: context.signal,
-    token: await readToken(context, options),
-  });
-  return RemoteLog.open(client, { key });
-}
-
-async function readToken(context: Context, { tokenFile }: LogOption): Promise<string | undefined> {
-  if (tokenFile === undefined) return variable(context, 'VITRINE_TOKEN');
-  const token = new TextDecoder().decode(await readInput(tokenFile, MAX_TOKEN_SIZE, context.stdin)).trim();
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new CliError('usage', `${tokenFile} has no token`);
-  return token;
 }
 
 async function checkedDirectory(named: string, { log }: LogOption): Promise<string> {
@@ -141,7 +117,7 @@ export async function openStore(
  *
  * @throws CoreError with `store-` and `log-` codes; of a log at a URL also `fetch-failed`, and what says that its server lies
  */
-export async function openLog(place: LogPlace, signer?: Signer): Promise<Log | RemoteLog> {
+export async function openLog(place: LogPlace, signer?: Signer): Promise<OpenedLog> {
   return place.url === undefined ? openDirectory(place.directory, signer) : place.open();
 }
 
@@ -188,10 +164,18 @@ export async function logSigner(
 /**
  * The signer that appending to a log takes here: none if it is at a URL, because the server has it.
  *
- * @throws as `find`
+ * @param option names the file of the log's key, which has no use then
+ * @throws CliError `usage` for a file that was named all the same; as `find`
  */
-export async function signerOf(place: LogPlace, find: () => Promise<Signer>): Promise<Signer | undefined> {
-  return place.url === undefined ? find() : undefined;
+export async function signerOf(
+  place: LogPlace,
+  option: readonly [name: string, file: string | undefined],
+  find: () => Promise<Signer>,
+): Promise<Signer | undefined> {
+  if (place.url === undefined) return find();
+  const [name, file] = option;
+  if (file === undefined) return undefined;
+  throw new CliError('usage', `${name} names the key of a log in a directory: the server at ${place.url} has its own`);
 }
 
 /** What `--log-key` leaves among a command's options. */

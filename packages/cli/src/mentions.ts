@@ -25,8 +25,9 @@ function mentionedLeaves({ payload }: Statement): Uint8Array[] {
   return leaves;
 }
 
-/** Looks up what a statement speaks of. @throws CoreError `log-corrupt`, and what the store throws */
+/** Looks up what a statement speaks of; not where a leaf is found only by reading all of them. @throws CoreError `log-corrupt`, and what the store throws */
 export async function mentionsIn(log: LogReading, statement: Statement): Promise<Mentions> {
+  if (!log.answersDerived) return NO_MENTIONS;
   const mentions = new Map<string, Mention>();
   for (const leafHash of mentionedLeaves(statement)) {
     const index = await log.indexOf(leafHash);

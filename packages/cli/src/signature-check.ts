@@ -12,6 +12,12 @@ export type SignatureCheck =
 /** Nobody was asked for the key. */
 export const NO_LOG: SignatureCheck = { verified: false, reason: 'without the log its key is not known' };
 
+/** The server of the log cannot be asked for the key, nor for a withdrawal. */
+export const FILES_ONLY: SignatureCheck = {
+  verified: false,
+  reason: 'its server has files only, and does not say whose keys the log admitted, nor what was withdrawn',
+};
+
 /**
  * Verifies a statement's signature with the key of its name and ID that the log has admitted, if there is one, even if it
  * was removed since: that ends what it may sign, not what it has signed.

@@ -1,8 +1,7 @@
 import { formatBase64, type Signer } from '@vitrine/core';
-import type { Log, RemoteLog } from '@vitrine/core/log';
 import type { Statement } from '@vitrine/signer';
 import type { Context } from './context.ts';
-import { type LogPlace, openLog } from './log-option.ts';
+import { type LogPlace, type OpenedLog, openLog } from './log-option.ts';
 import { type Mentions, mentionsIn } from './mentions.ts';
 import { statementJson, statementLine } from './statement-view.ts';
 
@@ -41,7 +40,7 @@ export async function appendStatements(
 /** As {@link appendStatements}, to a log that is open. */
 export async function appendTo(
   context: Context,
-  log: Log | RemoteLog,
+  log: OpenedLog,
   statements: readonly SignedStatement[],
   { json }: { readonly json?: boolean | undefined },
 ): Promise<void> {

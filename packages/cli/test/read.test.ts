@@ -173,7 +173,7 @@ test('export writes tiles, and the second time only what is new', async () => {
     stdout: '4 entries of example.com/log: 2 files written, 0 kept\n',
     stderr: '',
   });
-  expect(w.files('out')).toEqual(['checkpoint', 'tile/0/000.p/4', 'tile/entries/000.p/4']);
+  expect(w.files('out')).toEqual(['checkpoint', 'description', 'tile/0/000.p/4', 'tile/entries/000.p/4']);
   const { stdout } = await w.run(['export', 'out', '--log', 'log', '--json']);
   expect(parseAs('export', stdout)).toEqual({ origin: 'example.com/log', size: 4, written: 0, kept: 2 });
 });

@@ -1,9 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { CoreError, equalBytes, sha256 } from '@vitrine/core';
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
-import { parseStatement, type Statement } from '@vitrine/signer';
-import { type BundleLog, MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
+import { CoreError, equalBytes } from '@vitrine/core';
+import type { LogCheckpoint } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { type Resource, resource, respond, SHORT } from './caching.ts';
 import { requirePublished } from './checkpoints.ts';
@@ -12,9 +8,7 @@ import { LeastRecent } from './least-recent.ts';
 import { BUNDLE_TYPE } from './media-types.ts';
 import { notFound, type ServerEnv } from './observed.ts';
 import { hashOf } from './query.ts';
-
-/** A log with an index, of which bundles are made. */
-export type BundledLog = BundleLog & Pick<Log, 'origin' | 'latestOf'>;
+import { type BundledLog, releaseBundle, streamHead } from './release-bundle.ts';
 
 /** How bundles are made. */
 export interface BundlesOptions {
@@ -34,7 +28,7 @@ const ATTEMPTS = 3;
  * stream. They are of the newest published checkpoint, and so kept until there is another.
  */
 export function bundleRoutes(app: Hono<ServerEnv>, options: BundlesOptions): void {
-  const { log } = options;
+  const { log, manifests } = options;
   const shelf = new BundleShelf(options);
 
   app.get('/bundle/:leafHash', async (c) => {
@@ -48,7 +42,7 @@ export function bundleRoutes(app: Hono<ServerEnv>, options: BundlesOptions): voi
           `the release is logged at leaf ${index}, and the checkpoint of it is not published yet`,
         );
       }
-      return index;
+      return releaseBundle(log, index, { checkpoint, manifests });
     });
     return respond(c, made);
   });
@@ -57,12 +51,10 @@ export function bundleRoutes(app: Hono<ServerEnv>, options: BundlesOptions): voi
     const [, hex] = /^(.*)\.vitrine$/.exec(c.req.param('name')) ?? [];
     if (hex === undefined) throw notFound('a head is /heads/<stream key in hexadecimal digits>.vitrine');
     const key = hashOf(hex, 'the key of a stream');
-    const made = await shelf.get(c.req.path, async ({ size }) => {
-      const latest = await log.latestOf(key, size);
-      if (latest === undefined)
-        throw new CoreError('stream-missing', 'the log has no statement of the stream with this key');
-      return latest.index;
-    });
+    const made = await shelf.get(
+      c.req.path,
+      async (checkpoint) => (await streamHead(log, key, { checkpoint, manifests })).bundle,
+    );
     return respond(c, made);
   });
 }
@@ -78,8 +70,8 @@ class BundleShelf {
     this.#options = options;
   }
 
-  /** @param find the leaf of the release */
-  async get(path: string, find: (checkpoint: LogCheckpoint) => Promise<number>): Promise<Resource> {
+  /** @param make makes the bundle, which carries the checkpoint */
+  async get(path: string, make: (checkpoint: LogCheckpoint) => Promise<Uint8Array>): Promise<Resource> {
     for (let attempt = 1; ; attempt++) {
       const checkpoint = requirePublished(this.#options.published());
       if (this.#note === undefined || !equalBytes(this.#note, checkpoint.note)) {
@@ -90,7 +82,7 @@ class BundleShelf {
       const kept = this.#kept.get(path);
       if (kept !== undefined) return kept;
       try {
-        return await this.#made(path, checkpoint, find);
+        return await this.#made(path, checkpoint, make);
       } catch (error) {
         const isOld = !equalBytes(requirePublished(this.#options.published()).note, checkpoint.note);
         if (!isOld || attempt === ATTEMPTS) throw error;
@@ -101,15 +93,16 @@ class BundleShelf {
   #made(
     path: string,
     checkpoint: LogCheckpoint,
-    find: (checkpoint: LogCheckpoint) => Promise<number>,
+    make: (checkpoint: LogCheckpoint) => Promise<Uint8Array>,
   ): Promise<Resource> {
     // Of this checkpoint, also when there is another one by the time they are done.
     const making = this.#making;
     const kept = this.#kept;
     let bundle = making.get(path);
     if (bundle === undefined) {
-      bundle = this.#make(checkpoint, find)
-        .then((made) => {
+      bundle = make(checkpoint)
+        .then((bytes) => {
+          const made = resource(bytes, BUNDLE_TYPE, SHORT);
           kept.set(path, made, made.bytes.length);
           return made;
         })
@@ -117,50 +110,5 @@ class BundleShelf {
       making.set(path, bundle);
     }
     return bundle;
-  }
-
-  async #make(checkpoint: LogCheckpoint, find: (checkpoint: LogCheckpoint) => Promise<number>): Promise<Resource> {
-    const { log, manifests } = this.#options;
-    const leaf = await find(checkpoint);
-    const statement = statementOf(await log.entry(leaf));
-    const type = statement?.payload.type;
-    if (type !== 'build' && type !== 'database') {
-      throw notFound(
-        `leaf ${leaf} is ${type === undefined ? 'no statement' : `a ${type}`}: a bundle is of a build or a database`,
-      );
-    }
-    const manifest = await manifestOf(statement!, manifests);
-    const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
-    return resource(bytes, BUNDLE_TYPE, SHORT);
-  }
-}
-
-function statementOf(entry: Uint8Array): Statement | undefined {
-  try {
-    return parseStatement(entry);
-  } catch {
-    // An index entry, for instance.
-    return undefined;
-  }
-}
-
-/** @throws ServerError `manifest-missing` */
-async function manifestOf({ payload }: Statement, directory: string | undefined): Promise<Uint8Array | undefined> {
-  if ((payload.type !== 'build' && payload.type !== 'database') || payload.manifest === undefined) return undefined;
-  const { sha256: digest } = payload.manifest;
-  const hex = Buffer.from(digest).toString('hex');
-  const missing = (): ServerError =>
-    new ServerError('manifest-missing', `the release names a manifest, and this server does not have the file ${hex}`);
-  if (directory === undefined) throw missing();
-  const path = join(directory, hex);
-  try {
-    const { size } = await stat(path);
-    if (size > MAX_BUNDLED_MANIFEST_SIZE) throw missing();
-    const bytes = new Uint8Array(await readFile(path));
-    if (!equalBytes(sha256(bytes), digest)) throw missing();
-    return bytes;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw missing();
-    throw error;
   }
 }

@@ -9,4 +9,5 @@ export { type AppendOptions, type LogApp, type LogAppOptions, logApp, type Serve
 export { createLogger } from './logger.ts';
 export { Metrics } from './metrics.ts';
 export { type Publishing, publishesWitnessed } from './publishing.ts';
+export { streamHead } from './release-bundle.ts';
 export { addToken, listTokens, removeToken, TokenFile } from './tokens.ts';

@@ -2,7 +2,7 @@ import type { Log } from '@vitrine/core/log';
 import { Hono } from 'hono';
 import { aboutRoutes } from './about.ts';
 import { Appender, type AppendingLog, type QueueLimits } from './appender.ts';
-import { type BundledLog, bundleRoutes } from './bundles.ts';
+import { bundleRoutes } from './bundles.ts';
 import { FRESH, resource, respond } from './caching.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { type DerivedSource, derivedRoutes } from './derived.ts';
@@ -12,6 +12,7 @@ import type { Metrics } from './metrics.ts';
 import type { ServerEnv } from './observed.ts';
 import { type ProvingLog, proofRoutes } from './proofs.ts';
 import { type Publishing, publishesAll } from './publishing.ts';
+import type { BundledLog } from './release-bundle.ts';
 import { type Admitting, readOnlyRoutes, submissionRoutes } from './submission.ts';
 import { tileRoutes } from './tiles.ts';
 

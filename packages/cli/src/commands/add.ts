@@ -76,7 +76,7 @@ async function add(context: Context, paths: readonly string[], options: Options)
     );
   }
   const files = await checkFiles(paths.length === 0 ? ['-'] : paths, options);
-  const signer = await signerOf(place, () => logSigner(context, description, options));
+  const signer = await signerOf(place, ['--key', options.key], () => logSigner(context, description, options));
   // Files are hashed before the log is opened, so that it is not locked meanwhile.
   const source = byLine ? lineSource(context, files, options) : await fileSource(context, files, options);
 

@@ -65,7 +65,7 @@ async function noteIfWithdrawn(
   options: IndexOptions,
 ): Promise<void> {
   const statement = statementOf(await log.entry(index));
-  const withdrawal = statement && (await newestWithdrawal(log, statement));
+  const withdrawal = statement && (await newestWithdrawal(log, { leafHash, statement }));
   if (withdrawal === undefined) return;
   noteWithdrawn(context, String(index), { leafHash, withdrawnAt: withdrawal.index }, options);
 }

@@ -55,9 +55,12 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 /** Removes what processes that were killed while they wrote files into a directory left there. Nobody may write to it now. */
 export async function removeUnfinishedFiles(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (/^\..+\.[0-9a-f]{16}\.tmp$/.test(name)) await rm(join(directory, name), { force: true });
+    if (isUnfinished(name)) await rm(join(directory, name), { force: true });
   }
 }
+
+/** Whether a file of this name is one that {@link writeFileDurably} has not finished. */
+export const isUnfinished = (name: string): boolean => /^\..+\.[0-9a-f]{16}\.tmp$/.test(name);
 
 /** Makes a directory, and those above it that do not exist, so that they survive a power cut. */
 export async function makeDirectoryDurably(directory: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { ENTRY_PREFIX_SIZE } from '../tile/entry-bundle.ts';
 import { EntryPacker, type PackedEntries } from './packed-entries.ts';
 import { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 
@@ -13,7 +14,7 @@ export async function* entryChunks(
   try {
     for await (const entry of entries) {
       check(entry);
-      if (packer.count === MAX_COMMIT_ENTRIES || packer.size + entry.length > MAX_COMMIT_BYTES) {
+      if (packer.count === MAX_COMMIT_ENTRIES || packer.size + ENTRY_PREFIX_SIZE + entry.length > MAX_COMMIT_BYTES) {
         yield packer.finish();
         // The next part is probably as large as this one.
         packer = new EntryPacker(MAX_COMMIT_ENTRIES, packer.size);

@@ -1,11 +1,12 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import { formatTilePath, TILE_WIDTH, type Tile } from '../tile/tile.ts';
 import type { LogCheckpoint } from './checkpoint-keeper.ts';
-import { writeFileDurably } from './durable-file.ts';
+import { formatDescription } from './description.ts';
+import { isUnfinished, writeFileDurably } from './durable-file.ts';
 import type { OnProgress } from './fsck.ts';
 import { LOG_MARKER } from './level-store.ts';
 import type { LogReading } from './log-reading.ts';
@@ -13,11 +14,14 @@ import type { LogReading } from './log-reading.ts';
 /** Files written at once: enough to keep a disk busy while each waits for its fsync. */
 const PARALLEL = 16;
 
+/** Beside the tiles: what the log is, so that the directory can be read like the log's own server. */
+const DESCRIPTION = 'description';
+
 /** What an export did. */
 export interface Exported {
   /** Entries in the exported checkpoint's tree. */
   readonly size: number;
-  /** Files that were written, and files that were there already. */
+  /** Files of tiles and entries that were written, and that were there already. */
   readonly written: number;
   readonly kept: number;
 }
@@ -75,13 +79,62 @@ export async function exportTiles(
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
-    await writeFileDurably(join(directory, 'checkpoint'), checkpoint.note);
+    await writeIfChanged(join(directory, DESCRIPTION), formatDescription({ ...log.description, mirror: false }));
+    // Last, because whoever reads it looks for all that it covers.
+    await writeIfChanged(join(directory, 'checkpoint'), checkpoint.note);
   } catch (cause) {
     // Only what the file system said: what a caller's callback throws is the caller's.
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
     throw new CoreError('store-io', `${directory}: ${cause.message}`, { cause });
   }
   return { size, written, kept };
+}
+
+/**
+ * Removes the partial tiles of an exported directory whose full tiles are in the tree of `size`: logs may do that
+ * (https://c2sp.org/tlog-tiles#partial-tiles), and whoever looks for one takes the full one instead.
+ *
+ * @param since a smaller size for which that was done
+ * @throws CoreError `store-io`
+ */
+export async function removePartialTiles(
+  directory: string,
+  { since, size }: { since: number; size: number },
+): Promise<void> {
+  try {
+    for (const { level, index, width } of tilesOf(size, since)) {
+      if (width < TILE_WIDTH) continue;
+      const path = join(directory, formatTilePath({ level, index, width }));
+      await rm(`${path}.p`, { recursive: true, force: true });
+    }
+  } catch (cause) {
+    throw new CoreError('store-io', `${directory}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * Removes what an export that was killed left half written. Nothing else may export to the directory meanwhile.
+ *
+ * @throws CoreError `store-io`
+ */
+export async function tidyExport(directory: string): Promise<void> {
+  try {
+    const names = await readdir(directory, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return [];
+      throw error;
+    });
+    for (const name of names) if (isUnfinished(basename(name))) await rm(join(directory, name), { force: true });
+  } catch (cause) {
+    throw new CoreError('store-io', `${directory}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function writeIfChanged(path: string, bytes: Uint8Array): Promise<void> {
+  const there = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (there === undefined || !equalBytes(there, bytes)) await writeFileDurably(path, bytes);
 }
 
 /** Every tile and bundle of a tree that a smaller one has not. One generator that several workers draw from. */

@@ -1,45 +1,38 @@
-import { compareBytes } from '../bytes/compare.ts';
 import { equalBytes } from '../bytes/equal.ts';
-import { type CborValue, decodeCbor, encodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
+import { KEY_TYPE_ED25519 } from '../note/key-type.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
 import { MAX_NOTE_SIZE } from '../note/signature-line.ts';
+import { parseSignedNote } from '../note/signed-note.ts';
 import { quote } from '../note/text.ts';
-import { formatVkey, type VerifierKey } from '../note/vkey.ts';
+import { formatVkey, parseVkey, type VerifierKey } from '../note/vkey.ts';
 import { formatBundle, MAX_BUNDLE_SIZE } from '../tile/entry-bundle.ts';
 import { parseTilePath, TILE_WIDTH } from '../tile/tile.ts';
 import { TileReader } from '../tile/tile-reader.ts';
-import { HASH_SIZE } from '../tree/hash.ts';
-import { verifyConsistency } from '../tree/proof.ts';
-import { proveConsistency } from '../tree/prove.ts';
-import type { LogCheckpoint } from './checkpoint-keeper.ts';
+import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
+import { treeRoot } from '../tree/interval.ts';
+import { BundleCache } from './bundle-cache.ts';
+import type { LogCheckpoint, LogCheckpoints } from './checkpoint-keeper.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import type { HttpClient } from './http-client.ts';
+import { HttpDerived } from './http-derived.ts';
 import { INDEX_HEAD_KEY } from './index-keys.ts';
 import { signingKey } from './log-key.ts';
 import type { Head, PublishedCheckpoints, Store } from './store.ts';
 
-/** Most derived keys that are asked for, and most pairs that are given, at a time. */
-export const MAX_DERIVED_KEYS = 1024;
-/** Longest derived key that can be asked for, in bytes. */
-export const MAX_DERIVED_KEY_SIZE = 128;
-
 const MAX_DESCRIPTION_SIZE = 65_536;
-/** Of one answer about derived keys, in bytes. */
-const MAX_DERIVED_SIZE = 16 << 20;
-const MAX_KEPT_BUNDLES = 64;
 /** Bundles that are fetched before they are asked for, by whoever reads one behind the other. */
 const AHEAD = 8;
-
-const CBOR = 'application/cbor';
 
 /** What a log that is read over HTTP is opened with. */
 export interface HttpStoreOptions {
   /**
-   * The log's key, if the caller knows it: then the log has to be that one. Without it, the log is the one that the server says
-   * it is.
+   * The log's key, of type 0x01, if the caller knows it: then the log has to be that one. Without it, the log is the one that the
+   * server says it is.
    */
   readonly key?: VerifierKey | undefined;
+  /** Reads the log as of the checkpoint that it shows to everybody, and not as of the newest one. */
+  readonly published?: boolean | undefined;
 }
 
 /**
@@ -49,79 +42,104 @@ export interface HttpStoreOptions {
  * says, and whoever asks for them has to check them as those of a damaged store. Nothing can be written.
  */
 export class HttpStore implements Store {
+  /** With a slash at the end. */
+  readonly url: string;
+  /**
+   * Whether the server answers about what was derived from the entries. One that only has files does not: then `readDerived` and
+   * `derived` fail.
+   */
+  readonly answersDerived: boolean;
   readonly #client: HttpClient;
   readonly #description: LogDescription;
-  readonly #key: VerifierKey;
-  #head: LogCheckpoint;
-  #cosigned: Uint8Array | undefined;
+  readonly #isPublished: boolean;
+  readonly #derived: HttpDerived;
+  readonly #bundles = new BundleCache();
+  #served: Served;
   #tiles: TileReader;
-  readonly #bundles = new Map<number, Promise<readonly Uint8Array[]>>();
 
-  private constructor(client: HttpClient, description: LogDescription, newest: Newest) {
+  private constructor(
+    client: HttpClient,
+    { description, derived, answersDerived }: Described,
+    { served, tiles }: Authenticated,
+    isPublished: boolean,
+  ) {
+    this.url = client.prefix;
+    this.answersDerived = answersDerived;
     this.#client = client;
     this.#description = description;
-    this.#key = signingKey(description);
-    this.#head = newest.head;
-    this.#cosigned = newest.cosigned;
-    this.#tiles = reader(client, newest.head);
+    this.#derived = derived;
+    this.#isPublished = isPublished;
+    this.#served = served;
+    this.#tiles = tiles;
   }
 
   /**
    * Reads what the log is, and its newest checkpoint.
    *
-   * @throws CoreError `log-key` if it is another log than the caller's, or if nobody says which it is; `fetch-failed`;
-   * `store-` codes for a description that cannot be read; what `openCheckpoint` throws
+   * @throws CoreError `log-key` if it is another log than the caller's, or if nobody says which it is; `key-type` for a key of
+   * another type; `fetch-failed`; `store-` codes for a description that cannot be read; what `openCheckpoint` throws;
+   * `proof-mismatch` if the newest checkpoint is not of the tree of the one that is shown
    */
-  static async open(client: HttpClient, { key }: HttpStoreOptions = {}): Promise<HttpStore> {
-    const [served, isDerived] = await Promise.all([readDescription(client, key), hasDerived(client)]);
-    // Without what was derived, leaves are searched for, and the index cannot be asked.
-    const description: LogDescription = isDerived
-      ? served
-      : { ...served, kind: 'raw', duplicates: true, indexed: false };
-    return new HttpStore(client, description, await readNewest(client, signingKey(description)));
+  static async open(client: HttpClient, { key, published = false }: HttpStoreOptions = {}): Promise<HttpStore> {
+    if (key !== undefined && key.type !== KEY_TYPE_ED25519) {
+      throw new CoreError(
+        'key-type',
+        `a log is known by its key of type 0x01, and that of ${key.keyName} is another one`,
+      );
+    }
+    const derived = new HttpDerived(client);
+    const [description, answersDerived, notes] = await Promise.all([
+      readDescription(client, key),
+      derived.read([INDEX_HEAD_KEY]).then((values) => values !== undefined),
+      readNotes(client, published),
+    ]);
+    const served = openNotes(notes, description, client.prefix);
+    const authenticated = await authenticate(client, served);
+    return new HttpStore(client, { description, derived, answersDerived }, authenticated, published);
   }
 
   async description(): Promise<Uint8Array> {
     return formatDescription(this.#description);
   }
 
-  /** The newest checkpoint of the log that was read, and its tree. */
-  get newest(): LogCheckpoint {
-    return this.#head;
+  /** The checkpoints that the server has: that of the log as it is read, and the newest one that others have signed too. */
+  get checkpoints(): LogCheckpoints & { readonly signed: LogCheckpoint } {
+    return this.#served;
   }
 
   /**
    * Reads the newest checkpoint again.
    *
    * @returns whether it is another one
-   * @throws CoreError `checkpoint-older` for one of a smaller tree; `proof-mismatch` and `tile-mismatch` if the tree did not only
-   * grow; as {@link open}
+   * @throws CoreError `checkpoint-older` for one of a smaller tree, which is a part of the one that was read; `proof-mismatch` if
+   * it, or a larger one, is of another tree; as {@link open}
    */
   async refresh(): Promise<boolean> {
-    const newest = await readNewest(this.#client, this.#key);
-    const before = this.#head;
-    if (newest.head.size < before.size) {
-      const sizes = `${before.size} entries, and now one of ${newest.head.size}`;
-      throw new CoreError('checkpoint-older', `${this.#client.prefix} had a checkpoint of ${sizes}`);
+    const served = openNotes(await readNotes(this.#client, this.#isPublished), this.#description, this.url);
+    const before = this.#served.signed;
+    const { size, note } = served.signed;
+    if (size < before.size) {
+      // By the tiles of the tree that was read, of which the server may have no more than are kept here.
+      await checkPrefix(served.signed, before, this.#tiles);
+      const sizes = `${size} entries, and had one of ${before.size} before`;
+      throw new CoreError('checkpoint-older', `${this.url} has a checkpoint of ${sizes}`);
     }
-    const tiles = reader(this.#client, newest.head);
-    await checkGrown(before, newest.head, tiles);
-    this.#cosigned = newest.cosigned;
-    if (newest.head.size === before.size && equalBytes(newest.head.note, before.note)) return false;
-    if (newest.head.size > before.size) {
+    const { tiles } = await authenticate(this.#client, served);
+    await checkPrefix(before, served.signed, tiles);
+    this.#served = served;
+    if (size > before.size) {
       this.#tiles = tiles;
       // The last one has grown.
       this.#bundles.delete(Math.floor(before.size / TILE_WIDTH));
     }
-    this.#head = newest.head;
-    return true;
+    return !equalBytes(note, before.note);
   }
 
   async readHead(): Promise<{ head: Head; checkpoints: PublishedCheckpoints }> {
-    const { size, root, note } = this.#head;
+    const { signed, cosigned } = this.#served;
     return {
-      head: { size, root: root.slice() },
-      checkpoints: { signed: note.slice(), ...(this.#cosigned && { cosigned: this.#cosigned.slice() }) },
+      head: { size: signed.size, root: signed.root.slice() },
+      checkpoints: { signed: signed.note.slice(), ...(cosigned && { cosigned: cosigned.note.slice() }) },
     };
   }
 
@@ -131,51 +149,36 @@ export class HttpStore implements Store {
 
   async readBundle(index: number, width: number): Promise<Uint8Array> {
     const isNext = this.#bundles.has(index - 1);
-    const entries = this.#bundle(index);
-    const last = Math.min(index + (isNext ? AHEAD : 0), Math.floor((this.#head.size - 1) / TILE_WIDTH));
+    const bundle = this.#bundle(index);
+    const last = Math.min(index + (isNext ? AHEAD : 0), Math.floor((this.#served.signed.size - 1) / TILE_WIDTH));
     for (let ahead = index + 1; ahead <= last; ahead++) this.#bundle(ahead);
-    return formatBundle((await entries).slice(0, width));
+    return formatBundle((await bundle).slice(0, width));
   }
 
   #bundle(index: number): Promise<readonly Uint8Array[]> {
-    const kept = this.#bundles.get(index);
-    if (kept !== undefined) return kept;
-    const entries = this.#tiles.readBundle(index);
-    // A failure is not kept, and whoever asks for the bundle hears of it.
-    entries.catch(() => this.#bundles.delete(index));
-    if (this.#bundles.size >= MAX_KEPT_BUNDLES) this.#bundles.delete(this.#bundles.keys().next().value!);
-    this.#bundles.set(index, entries);
-    return entries;
+    return this.#bundles.get(index, () => this.#tiles.readBundle(index));
   }
 
+  /** @throws CoreError `log-static` if the server does not answer about them */
   async readDerived(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    const values: (Uint8Array | undefined)[] = [];
-    for (let at = 0; at < keys.length; at += MAX_DERIVED_KEYS) {
-      const asked = keys.slice(at, at + MAX_DERIVED_KEYS);
-      const found = await askDerived(this.#client, asked);
-      if (found === undefined)
-        throw new CoreError('fetch-failed', `${this.#client.prefix} does not answer about its index any more`);
-      values.push(...found);
-    }
+    const values = await this.#derived.read(keys);
+    if (values === undefined) throw this.#isStatic();
     return values;
   }
 
-  async *derived(prefix: Uint8Array): AsyncGenerator<readonly [Uint8Array, Uint8Array], void, undefined> {
-    let after: Uint8Array | undefined;
-    for (;;) {
-      const path = `derived/${hex(prefix)}${after === undefined ? '' : `?after=${hex(after)}`}`;
-      const answer = await this.#client.get({ path, limit: MAX_DERIVED_SIZE });
-      if (answer === undefined) throw new CoreError('fetch-failed', `there is no ${this.#client.prefix}${path}`);
-      const pairs = readList(answer, isPair, path);
-      for (const [key, value] of pairs) {
-        const isInOrder =
-          equalBytes(key.subarray(0, prefix.length), prefix) && (after === undefined || compareBytes(key, after) > 0);
-        // Or one that has no end.
-        if (!isInOrder) throw malformed(path);
-        after = key;
-        yield [key, value];
-      }
-      if (pairs.length === 0) return;
+  /** @throws CoreError `log-static` if the server does not answer about them */
+  async *derived(
+    prefix: Uint8Array,
+    after?: Uint8Array,
+  ): AsyncGenerator<readonly [Uint8Array, Uint8Array], void, undefined> {
+    // Each entry has brought a few of them, and the server may have some more by now.
+    const most = 16 * this.#served.signed.size + 1_000_000;
+    let count = 0;
+    for await (const pair of this.#derived.list(prefix, after)) {
+      if (pair === undefined) throw this.#isStatic();
+      if (++count > most)
+        throw new CoreError('fetch-failed', `${this.url} lists more derived keys than its log can have`);
+      yield pair;
     }
   }
 
@@ -188,11 +191,28 @@ export class HttpStore implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #isStatic(): CoreError {
+    return new CoreError(
+      'log-static',
+      `${this.url} has the files of the log ${this.#description.origin}, and nothing that its index is asked by: name the log's own server`,
+    );
+  }
 }
 
-interface Newest {
-  readonly head: LogCheckpoint;
-  readonly cosigned: Uint8Array | undefined;
+interface Described {
+  readonly description: LogDescription;
+  readonly derived: HttpDerived;
+  readonly answersDerived: boolean;
+}
+
+/** What a server has, signed by the log. */
+type Served = LogCheckpoints & { readonly signed: LogCheckpoint };
+
+interface Authenticated {
+  readonly served: Served;
+  /** Of the tree of the newest checkpoint. */
+  readonly tiles: TileReader;
 }
 
 /** @throws CoreError `log-key`, `fetch-failed`, `store-` codes */
@@ -206,85 +226,75 @@ async function readDescription(client: HttpClient, key: VerifierKey | undefined)
     return { origin: key.keyName, vkeys: [formatVkey(key)], ...plain };
   }
   const description = parseDescription(served);
-  if (key !== undefined && !description.vkeys.includes(formatVkey(key))) {
+  // Not any of its keys: this is the one that the checkpoints are checked with.
+  if (key !== undefined && formatVkey(signingKey(description)) !== formatVkey(key)) {
     throw new CoreError(
       'log-key',
-      `${client.prefix} is the log ${quote(description.origin)}, and not that of ${key.keyName} with its key`,
+      `${client.prefix} is the log ${quote(description.origin)} with another key than that of ${quote(key.keyName)}`,
     );
   }
   // What a mirror serves is its log.
   return { ...description, mirror: false };
 }
 
-/** The newest checkpoint that the log signed, and the newest that it shows to everybody. */
-async function readNewest(client: HttpClient, key: VerifierKey): Promise<Newest> {
-  const read = async (path: string): Promise<LogCheckpoint | undefined> => {
-    const note = await client.get({ path, limit: MAX_NOTE_SIZE });
-    if (note === undefined) return undefined;
+/** The checkpoint that is shown to everybody, and the newest one; the same where there is no other. */
+interface Notes {
+  readonly shown: Uint8Array | undefined;
+  readonly newest: Uint8Array;
+}
+
+/** @throws CoreError `checkpoint-missing`, `fetch-failed` */
+async function readNotes(client: HttpClient, published: boolean): Promise<Notes> {
+  const read = (path: string): Promise<Uint8Array | undefined> => client.get({ path, limit: MAX_NOTE_SIZE });
+  // In this order, so that the other one is not smaller.
+  const shown = await read('checkpoint');
+  const newest = published ? shown : ((await read('checkpoint/newest')) ?? shown);
+  if (newest === undefined) throw new CoreError('checkpoint-missing', `${client.prefix} shows no checkpoint yet`);
+  return { shown, newest };
+}
+
+function openNotes({ shown, newest }: Notes, description: LogDescription, url: string): Served {
+  const key = signingKey(description);
+  const open = (note: Uint8Array): LogCheckpoint => {
     const { size, root } = openCheckpoint(note, { origin: key.keyName, keys: [key] }).checkpoint;
     return { size, root, note };
   };
-  // In this order: the other one cannot be larger.
-  const shown = await read('checkpoint');
-  const head = (await read('checkpoint/newest')) ?? shown;
-  if (head === undefined) throw new CoreError('fetch-failed', `${client.prefix} has no checkpoint`);
-  const isOlder = shown !== undefined && shown.size <= head.size;
-  return { head, cosigned: isOlder ? shown.note : undefined };
+  const own = description.vkeys.map(parseVkey);
+  const isCosigned = ({ note }: LogCheckpoint): boolean =>
+    parseSignedNote(note).signatures.some(
+      (line) => !own.some((one) => one.keyName === line.keyName && one.keyId === line.keyId),
+    );
+  const all = [newest, ...(shown === undefined ? [] : [shown])].map(open);
+  // A cache may have kept an old answer of one of them.
+  all.sort((a, b) => b.size - a.size);
+  const [signed] = all;
+  if (signed === undefined) throw new CoreError('checkpoint-missing', `${url} shows no checkpoint yet`);
+  const cosigned = all.find(isCosigned);
+  return { signed, ...(cosigned && { cosigned }) };
 }
 
-/** @throws CoreError `proof-mismatch`, `tile-mismatch` unless the tree only grew */
-async function checkGrown(before: Head, after: Head, tiles: TileReader): Promise<void> {
-  const proof = await proveConsistency(before.size, after.size, tiles);
-  const { size: oldSize, root: oldRoot } = before;
-  verifyConsistency({ oldSize, oldRoot, newSize: after.size, newRoot: after.root, proof });
-}
-
-function reader(client: HttpClient, { size, root }: Head): TileReader {
+/** The tiles of the newest checkpoint's tree. @throws CoreError `proof-mismatch` unless the other checkpoint is of a part of it */
+async function authenticate(client: HttpClient, served: Served): Promise<Authenticated> {
+  const { size, root } = served.signed;
   const fetchTile = (path: string): Promise<Uint8Array | undefined> => {
     const limit = parseTilePath(path).level === 'entries' ? MAX_BUNDLE_SIZE : TILE_WIDTH * HASH_SIZE;
     return client.get({ path, limit });
   };
-  return new TileReader({ size, root, fetchTile });
+  const tiles = new TileReader({ size, root, fetchTile });
+  if (served.cosigned !== undefined) await checkPrefix(served.cosigned, served.signed, tiles);
+  return { served, tiles };
 }
 
-/** Whether a server answers about what was derived from the entries. An export does not. */
-async function hasDerived(client: HttpClient): Promise<boolean> {
-  return (await askDerived(client, [INDEX_HEAD_KEY])) !== undefined;
+/** @param tiles of the later tree. @throws CoreError `proof-mismatch` unless it begins with the earlier one */
+async function checkPrefix(earlier: Head, later: Head, tiles: TileReader): Promise<void> {
+  const { size } = earlier;
+  const root = size === later.size ? later.root : size === 0 ? EMPTY_ROOT : await treeRoot(size, tiles);
+  if (equalBytes(root, earlier.root)) return;
+  throw new CoreError(
+    'proof-mismatch',
+    `the log has signed two trees, and the one of ${later.size} entries does not begin with the one of ${size}: keep both checkpoints`,
+  );
 }
 
-async function askDerived(
-  client: HttpClient,
-  keys: readonly Uint8Array[],
-): Promise<(Uint8Array | undefined)[] | undefined> {
-  const body = encodeCbor(keys);
-  const answer = await client.post({ path: 'derived', limit: MAX_DERIVED_SIZE, type: CBOR, body, again: true });
-  if (answer === undefined) return undefined;
-  const values = readList(answer, isValue, 'derived');
-  if (values.length !== keys.length) throw malformed('derived');
-  return values.map((value) => value ?? undefined);
-}
-
-function readList<T extends CborValue>(
-  bytes: Uint8Array,
-  isItem: (value: CborValue) => value is T,
-  what: string,
-): readonly T[] {
-  let value: CborValue;
-  try {
-    value = decodeCbor(bytes, what);
-  } catch (cause) {
-    throw malformed(what, cause);
-  }
-  if (!Array.isArray(value) || !value.every(isItem)) throw malformed(what);
-  return value;
-}
-
-const isValue = (value: CborValue): value is Uint8Array | null => value === null || value instanceof Uint8Array;
-const isPair = (value: CborValue): value is readonly [Uint8Array, Uint8Array] =>
-  Array.isArray(value) && value.length === 2 && value.every((part) => part instanceof Uint8Array);
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const malformed = (what: string, cause?: unknown): CoreError =>
-  new CoreError('fetch-failed', `what the server answers about ${what} cannot be read`, { cause });
 const readOnly = (): CoreError =>
   new CoreError('log-read-only', 'a log that is read over HTTP has no store to write to');

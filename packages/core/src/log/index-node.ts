@@ -120,6 +120,19 @@ export class IndexNode {
     return new IndexNode(bytes);
   }
 
+  /**
+   * Whether each leaf stands where its key belongs in a node of this depth. Its hash does not say so: a leaf that is alone in a
+   * part of the node has the same hash wherever it stands there.
+   */
+  isPlaced(depth: number): boolean {
+    for (let place = 0; place < NODE_SLOTS; place++) {
+      if (this.#kind(place) !== LEAF) continue;
+      const at = this.#offset(place);
+      if (nibbleAt(this.bytes.subarray(at, at + PREFIX_KEY_SIZE), depth) !== place) return false;
+    }
+    return true;
+  }
+
   /** The hash of all that is below the node, whatever its depth. */
   hash(): Uint8Array {
     const hash = new Uint8Array(HASH_SIZE);

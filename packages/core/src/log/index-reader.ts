@@ -1,5 +1,4 @@
 import { equalBytes } from '../bytes/equal.ts';
-import { decodeCbor } from '../cbor/cbor.ts';
 import { CoreError } from '../error.ts';
 import {
   type HistoryClaim,
@@ -21,7 +20,8 @@ import type { Inclusion } from '../tree/proof.ts';
 import { checked } from './checked.ts';
 import { readIndexHead } from './index-head.ts';
 import { historyKey, nameKey, preimageOf, recordKey } from './index-keys.ts';
-import { decodePosition, decodeStream, decodeSubject, type StoredPosition } from './index-record.ts';
+import { parseIndexName } from './index-name.ts';
+import { decodePosition, decodeStream, decodeSubject, isSubject, type StoredPosition } from './index-record.ts';
 import type { IndexTree, IndexVersion, OpenedIndexTree } from './index-tree.ts';
 import type { Store } from './store.ts';
 import type { StoredEntries } from './stored-entries.ts';
@@ -93,40 +93,38 @@ export class IndexReader {
     if (size === 0) return undefined;
     const at = await this.#at(size);
     // A subject has a key in the tree too, and no statements.
-    const [first] = await this.#log.store.readDerived([historyKey(key, 0)]);
-    if (first === undefined) return undefined;
-    const { record } = await this.#asked(at, key, (value, valueHash) => decodeStream(value, valueHash).record);
-    if (record === null) return undefined;
+    const { record } = await this.#asked(at, key, (value, valueHash) =>
+      isSubject(value, valueHash) ? undefined : decodeStream(value, valueHash).record,
+    );
+    if (record === null || record === undefined) return undefined;
     const position = record.count - 1;
     const [last] = await this.#positions(key, position, record.count);
-    const leafHash = await this.#log.entries.leafHash(last!.index);
+    const leafHash = await this.#leafHashes([last!]);
     if (!equalBytes(leafHash, record.last)) throw corrupt('names another statement as the newest of a stream');
     return { position, index: last!.index, leafHash, record };
   }
 
-  /** The statements of a stream from a position on, in order. */
+  /** The statements of a stream from a position on, in order: none is handed out before all of them are checked. */
   async *history(stream: StreamName, from: number, size: number): AsyncGenerator<StreamStatement, void, undefined> {
     if (size === 0) return;
     const key = streamKey(stream);
     const { record } = await this.#stream(await this.#at(size), stream);
     if (record === null || from >= record.count) return;
     let range = { size: from, hashes: (await this.#before(key, from)) as readonly Uint8Array[] };
+    const indices: number[] = [];
+    const leafHashes: Uint8Array[] = [];
     for (let start = from; start < record.count; start += LOOKUPS) {
-      const end = Math.min(start + LOOKUPS, record.count);
-      const positions = await this.#positions(key, start, end);
-      const leafHashes = new Uint8Array(positions.length * HASH_SIZE);
-      const found: StreamStatement[] = [];
-      for (const [i, { index }] of positions.entries()) {
-        const leafHash = await this.#log.entries.leafHash(index);
-        leafHashes.set(leafHash, i * HASH_SIZE);
-        found.push({ position: start + i, index, leafHash });
-      }
-      ({ range } = extendRange(range, leafHashes));
-      // Before the last are handed out, because whoever has those takes it for all.
-      if (end === record.count && !equalBytes(rangeRoot(range), record.root)) {
-        throw corrupt('has other statements of a stream than its record');
-      }
-      yield* found;
+      const positions = await this.#positions(key, start, Math.min(start + LOOKUPS, record.count));
+      const part = await this.#leafHashes(positions);
+      ({ range } = extendRange(range, part));
+      for (const { index } of positions) indices.push(index);
+      leafHashes.push(part);
+    }
+    if (!equalBytes(rangeRoot(range), record.root)) throw corrupt('has other statements of a stream than its record');
+    for (const [i, index] of indices.entries()) {
+      const at = (i % LOOKUPS) * HASH_SIZE;
+      const leafHash = leafHashes[Math.floor(i / LOOKUPS)]!.slice(at, at + HASH_SIZE);
+      yield { position: from + i, index, leafHash };
     }
   }
 
@@ -136,19 +134,13 @@ export class IndexReader {
     return (await this.#subject(await this.#at(size), subject)).record;
   }
 
-  /** All streams, in the order of their encodings. */
+  /** All streams, in the order of their encodings. Whoever fears that some are left out proves them. */
   async *streams(size: number): AsyncGenerator<{ stream: StreamName; record: StreamRecord }, void, undefined> {
     if (size === 0) return;
     const at = await this.#at(size);
-    let part: StreamName[] = [];
-    for await (const stream of this.#names()) {
-      if (stream.type === undefined) continue;
-      part.push(stream);
-      if (part.length < LOOKUPS) continue;
-      yield* await this.#recordsOf(at, part);
-      part = [];
+    for await (const { streams } of this.#names()) {
+      yield* await this.#recordsOf(at, streams);
     }
-    yield* await this.#recordsOf(at, part);
   }
 
   /**
@@ -217,13 +209,15 @@ export class IndexReader {
   async proveStreams(size: number): Promise<Proven<StreamsClaim>> {
     const at = await this.#provable(size);
     const streams: StreamsClaim['streams'][number][] = [];
-    for await (const found of this.streams(size)) streams.push(found);
     const subjects: StreamsClaim['subjects'][number][] = [];
-    for await (const name of this.#names()) {
-      if (name.type !== undefined) continue;
-      const key = subjectKey(name.subject);
-      const leaf = (await this.#reading(at, () => this.#log.tree.open(at, [key]))).get(key);
-      if (leaf !== undefined) subjects.push({ subject: name.subject, valueHash: leaf.valueHash.slice() });
+    for await (const names of this.#names()) {
+      for (const found of await this.#recordsOf(at, names.streams)) streams.push(found);
+      const keys = names.subjects.map(subjectKey);
+      const tree = await this.#reading(at, () => this.#log.tree.open(at, keys));
+      for (const [i, subject] of names.subjects.entries()) {
+        const leaf = tree.get(keys[i]!);
+        if (leaf !== undefined) subjects.push({ subject, valueHash: leaf.valueHash.slice() });
+      }
     }
     const claim = { indexRoot: at.root, streams, subjects };
     return { index: await this.#inclusion(at), claim: checked(claim, verifyStreams) };
@@ -328,16 +322,20 @@ export class IndexReader {
     });
   }
 
-  /** What the keys of the tree are the hashes of, in all versions. */
-  async *#names(): AsyncGenerator<(StreamName & { subject?: undefined }) | { type?: undefined; subject: Uint8Array }> {
+  /** What the keys of the tree are the hashes of, in all versions, in parts. */
+  async *#names(): AsyncGenerator<{ streams: StreamName[]; subjects: Uint8Array[] }, void, undefined> {
+    let streams: StreamName[] = [];
+    let subjects: Uint8Array[] = [];
     for await (const [key] of this.#log.store.derived(nameKey(new Uint8Array(0)))) {
-      const name = decodeCbor(preimageOf(key), 'the name of a key') as readonly unknown[];
-      if (name[0] === 'subject') yield { subject: name[1] as Uint8Array };
-      else {
-        const [, type, issuer, stream] = name as readonly string[];
-        yield { type: type!, issuer: issuer!, stream: stream! };
-      }
+      const name = parseIndexName(preimageOf(key));
+      if (name instanceof Uint8Array) subjects.push(name);
+      else streams.push(name);
+      if (streams.length + subjects.length < LOOKUPS) continue;
+      yield { streams, subjects };
+      streams = [];
+      subjects = [];
     }
+    yield { streams, subjects };
   }
 
   /** What is stored of the statements of a stream from `start` up to but without `end`. */
@@ -349,13 +347,25 @@ export class IndexReader {
     });
   }
 
+  /** The leaf hashes of statements of a stream, on end. */
+  async #leafHashes(positions: readonly StoredPosition[]): Promise<Uint8Array> {
+    const { entries } = this.#log;
+    const leafHashes = new Uint8Array(positions.length * HASH_SIZE);
+    const read = async ({ index }: StoredPosition, i: number): Promise<void> => {
+      if (index >= entries.size) throw corrupt('names a statement beyond the log');
+      leafHashes.set(await entries.leafHash(index), i * HASH_SIZE);
+    };
+    await Promise.all(positions.map(read));
+    return leafHashes;
+  }
+
   /** The hashes of the subtrees that the first `count` statements of a stream make up. */
   async #before(key: Uint8Array, count: number): Promise<Uint8Array[]> {
     const hashes: Uint8Array[] = [];
     for (const { level, index } of coveringNodes({ start: 0, end: count })) {
       const last = (index + 1) * 2 ** level - 1;
       const [position] = await this.#positions(key, last, last + 1);
-      const hash = level === 0 ? await this.#log.entries.leafHash(position!.index) : position!.subtrees[level - 1];
+      const hash = level === 0 ? await this.#leafHashes([position!]) : position!.subtrees[level - 1];
       if (hash === undefined) throw corrupt('lacks a hash of a stream');
       hashes.push(hash);
     }

@@ -67,6 +67,17 @@ export function decodeSubject(value: Uint8Array, valueHash: Uint8Array): Subject
   }
 }
 
+/** Whether a derived value is the record of a subject, and not of a stream, with the hash that the tree has of it. */
+export function isSubject(value: Uint8Array, valueHash: Uint8Array): boolean {
+  try {
+    decodeSubject(value, valueHash);
+    return true;
+  } catch (error) {
+    if (error instanceof CoreError) return false;
+    throw error;
+  }
+}
+
 const damaged = (cause?: unknown): CoreError =>
   new CoreError('log-corrupt', 'a record of the index is damaged: check the log with fsck', { cause });
 

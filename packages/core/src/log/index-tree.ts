@@ -85,7 +85,7 @@ export class IndexTree {
     }
     for (let depth = 0; wanted.length > 0; depth++) {
       if (depth > MAX_NODE_DEPTH) throw damaged('goes on below its keys');
-      const nodes = await this.#load(wanted);
+      const nodes = await this.#load(wanted, depth);
       const below: Wanted[] = [];
       for (const [i, { start, end, into }] of wanted.entries()) {
         const opened: OpenedNode = { node: nodes[i]!, below: new Map() };
@@ -109,7 +109,7 @@ export class IndexTree {
     return new OpenedIndexTree(at?.version, root, (key, node) => this.#keep(key, node));
   }
 
-  async #load(wanted: readonly Pick<Wanted, 'name' | 'hash'>[]): Promise<IndexNode[]> {
+  async #load(wanted: readonly Pick<Wanted, 'name' | 'hash'>[], depth: number): Promise<IndexNode[]> {
     const texts = wanted.map(({ name }) => mapKey(name));
     const kept = texts.map((text) => this.#kept.get(text));
     const missing = wanted.filter((_, i) => kept[i] === undefined).map(({ name }) => name);
@@ -121,7 +121,8 @@ export class IndexTree {
       const value = values[at++];
       if (value === undefined) throw damaged('lacks a node');
       const read = IndexNode.decode(value);
-      if (!equalBytes(read.hash(), wanted[i]!.hash)) throw damaged('has another node than the one above it says');
+      const isRight = equalBytes(read.hash(), wanted[i]!.hash) && read.isPlaced(depth);
+      if (!isRight) throw damaged('has another node than the one above it says');
       this.#keep(texts[i]!, read);
       return read;
     });

@@ -5,10 +5,17 @@ import type { SubjectRecord } from '../log-index/subject.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { tileWidth } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
-import { treeRoot } from '../tree/interval.ts';
+import { type Interval, intervalHashes, treeRoot } from '../tree/interval.ts';
 import { type MultiProofClaim, proveMulti, verifyMulti } from '../tree/multi-proof.ts';
-import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
-import { proveConsistency, proveInclusion } from '../tree/prove.ts';
+import {
+  type Consistency,
+  type Inclusion,
+  type SubtreeConsistency,
+  verifyConsistency,
+  verifyInclusion,
+  verifySubtreeConsistency,
+} from '../tree/proof.ts';
+import { proveConsistency, proveInclusion, proveSubtreeConsistency } from '../tree/prove.ts';
 import type { LogView } from './admission.ts';
 import { checked } from './checked.ts';
 import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
@@ -38,7 +45,12 @@ export abstract class LogReading implements LogView {
   protected readonly tree: IndexTree;
   readonly #index: IndexReader | undefined;
 
-  protected constructor(store: Store, description: LogDescription, key: VerifierKey, opened: OpenedTree) {
+  protected constructor(
+    store: Store,
+    description: LogDescription,
+    key: VerifierKey,
+    opened: Pick<OpenedTree, 'head' | 'checkpoints'>,
+  ) {
     this.store = store;
     this.description = description;
     this.key = key;
@@ -64,6 +76,14 @@ export abstract class LogReading implements LogView {
 
   get origin(): string {
     return this.description.origin;
+  }
+
+  /**
+   * Whether what was derived from the entries can be asked for: the index, and what finds a leaf at once. Only a log that is read
+   * from a server which has nothing but files cannot be asked.
+   */
+  get answersDerived(): boolean {
+    return true;
   }
 
   /** Entries in the log: all of them are durable. Of a mirror those that its newest checkpoint covers. */
@@ -186,6 +206,23 @@ export abstract class LogReading implements LogView {
   }
 
   /**
+   * Proves that the subtree of the entries from `start` up to but without `end` is in the tree of `size` entries.
+   *
+   * @param size that of the newest signed checkpoint by default
+   * @throws ProofError `proof-range` if it is no subtree of such a tree; as {@link proveInclusion}
+   */
+  async proveSubtreeConsistency(
+    { start, end }: Interval,
+    size: number = this.checkpoint().size,
+  ): Promise<SubtreeConsistency> {
+    this.#checkSize(size);
+    const proof = await proveSubtreeConsistency({ start, end }, size, this.reader);
+    const [subtreeRoot] = await intervalHashes([{ start, end }], this.reader);
+    const consistency = { start, end, size, subtreeRoot: subtreeRoot!, root: await this.rootAt(size), proof };
+    return checked(consistency, verifySubtreeConsistency);
+  }
+
+  /**
    * Proves at once that the entries at `indices` are in the tree of `size` entries, and that the trees of `oldSizes` are its
    * prefixes; both strictly increasing.
    *
@@ -198,10 +235,8 @@ export abstract class LogReading implements LogView {
   ): Promise<MultiProofClaim> {
     this.#checkSize(size);
     const proof = await proveMulti({ size, indices, oldSizes }, this.reader);
-    const leaves: MultiProofClaim['leaves'][number][] = [];
-    for (const index of indices) leaves.push({ index, leafHash: await this.leafHash(index) });
-    const oldTrees: MultiProofClaim['oldTrees'][number][] = [];
-    for (const old of oldSizes) oldTrees.push({ size: old, root: await this.rootAt(old) });
+    const leaves = await Promise.all(indices.map(async (index) => ({ index, leafHash: await this.leafHash(index) })));
+    const oldTrees = await Promise.all(oldSizes.map(async (old) => ({ size: old, root: await this.rootAt(old) })));
     return checked({ size, root: await this.rootAt(size), leaves, oldTrees, proof }, verifyMulti);
   }
 

@@ -13,6 +13,7 @@ export class StoreReader implements HashReader {
   readonly #store: Store;
   readonly #size: () => number;
   readonly #tiles = new Map<string, TileHashes>();
+  readonly #reading = new Map<string, Promise<TileHashes>>();
 
   /** @param size leaves that the store has now */
   constructor(store: Store, size: () => number) {
@@ -21,15 +22,15 @@ export class StoreReader implements HashReader {
   }
 
   async readHashes(nodes: readonly Node[]): Promise<Uint8Array[]> {
-    const hashes: Uint8Array[] = [];
-    for (const node of nodes) {
-      const { level, index } = tileOfNode(node);
-      const slots = 2 ** (node.level - TILE_HEIGHT * level);
-      const width = ((node.index * slots) % TILE_WIDTH) + slots;
-      // A copy, because proofs leave the log and tiles stay.
-      hashes.push((await this.tile(level, index, width)).node(node).slice());
-    }
-    return hashes;
+    return Promise.all(
+      nodes.map(async (node) => {
+        const { level, index } = tileOfNode(node);
+        const slots = 2 ** (node.level - TILE_HEIGHT * level);
+        const width = ((node.index * slots) % TILE_WIDTH) + slots;
+        // A copy, because proofs leave the log and tiles stay.
+        return (await this.tile(level, index, width)).node(node).slice();
+      }),
+    );
   }
 
   /**
@@ -43,7 +44,18 @@ export class StoreReader implements HashReader {
     const kept = this.#tiles.get(key);
     if (kept !== undefined && kept.width >= width) return kept;
     const whole = Math.max(width, tileWidth(level, index, this.#size()));
-    const tile = new TileHashes(await this.#store.readTile(level, index, whole));
+    // Several proofs, and several hashes of one, want the same tiles at once.
+    const name = `${key}.${whole}`;
+    let reading = this.#reading.get(name);
+    if (reading === undefined) {
+      reading = this.#read(level, index, whole).finally(() => this.#reading.delete(name));
+      this.#reading.set(name, reading);
+    }
+    return reading;
+  }
+
+  async #read(level: number, index: number, width: number): Promise<TileHashes> {
+    const tile = new TileHashes(await this.#store.readTile(level, index, width));
     if (tile.width === TILE_WIDTH) {
       const slot = index % TILE_WIDTH;
       const above = await this.tile(level + 1, Math.floor(index / TILE_WIDTH), slot + 1);
@@ -54,6 +66,7 @@ export class StoreReader implements HashReader {
         );
       }
     }
+    const key = `${level}/${index}`;
     this.#tiles.delete(key);
     if (this.#tiles.size >= MAX_KEPT_TILES) this.#tiles.delete(this.#tiles.keys().next().value!);
     this.#tiles.set(key, tile);

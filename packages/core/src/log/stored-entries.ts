@@ -11,6 +11,9 @@ import { corruptEntry } from './open-tree.ts';
 import type { Store } from './store.ts';
 import type { StoreReader } from './store-reader.ts';
 
+/** Tiles that are read at a time to search them: a store that is far away wants several. */
+const SCANNED_AT_ONCE = 16;
+
 /** What {@link StoredEntries} reads from. */
 export interface StoredLog {
   readonly store: Store;
@@ -103,7 +106,7 @@ export class StoredEntries implements LogView {
 
   async indexOf(leafHash: Uint8Array): Promise<number | undefined> {
     if (leafHash.length !== HASH_SIZE) throw new RangeError(`a leaf hash is ${HASH_SIZE} bytes`);
-    if (this.#log.duplicates) return this.#scanFor(leafHash);
+    if (this.#log.duplicates) return this.scanFor(leafHash);
     const [value] = await this.#log.store.readDerived([leafKey(leafHash)]);
     if (value === undefined) return undefined;
     const index = decodeIndex(value);
@@ -124,12 +127,18 @@ export class StoredEntries implements LogView {
     }
   }
 
-  async #scanFor(leafHash: Uint8Array): Promise<number | undefined> {
+  /** The first index with a leaf hash, found by reading all of them; undefined if there is none. @throws CoreError `log-corrupt` */
+  async scanFor(leafHash: Uint8Array): Promise<number | undefined> {
     const { size } = this;
-    for (let index = 0; index * TILE_WIDTH < size; index++) {
-      const tile = await this.#log.store.readTile(0, index, tileWidth(0, index, size));
-      for (let at = 0; at < tile.length; at += HASH_SIZE) {
-        if (equalBytes(tile.subarray(at, at + HASH_SIZE), leafHash)) return index * TILE_WIDTH + at / HASH_SIZE;
+    for (let first = 0; first * TILE_WIDTH < size; first += SCANNED_AT_ONCE) {
+      const left = Math.ceil(size / TILE_WIDTH) - first;
+      const indices = Array.from({ length: Math.min(SCANNED_AT_ONCE, left) }, (_, i) => first + i);
+      const read = (index: number): Promise<Uint8Array> =>
+        this.#log.store.readTile(0, index, tileWidth(0, index, size));
+      for (const [i, tile] of (await Promise.all(indices.map(read))).entries()) {
+        for (let at = 0; at < tile.length; at += HASH_SIZE) {
+          if (equalBytes(tile.subarray(at, at + HASH_SIZE), leafHash)) return (first + i) * TILE_WIDTH + at / HASH_SIZE;
+        }
       }
     }
     return undefined;

@@ -189,4 +189,20 @@ describe('a prefix tree in versions', () => {
       kept.values.set(name, value);
     }
   });
+
+  test('with a leaf at another place of its node hides nothing, though the node has the same hash', async () => {
+    const kept = new Kept();
+    const [low, high] = [0x00, 0x80].map((first) => hashOf(9).with(0, first)) as [Uint8Array, Uint8Array];
+    await kept.update([low, high].map((key) => ({ key, valueHash: hashOf(1) })));
+    const [[name, value]] = [...kept.values] as [[string, Uint8Array]];
+    // The masks of the leaves: one stands at place 0 and the other at 8, each alone in its half of the node.
+    expect([...value.subarray(0, 4)]).toEqual([0x01, 0x01, 0, 0]);
+    const moved = new Uint8Array([0x01, 0x02, ...value.subarray(2)]);
+    expect(IndexNode.decode(moved).hash()).toEqual(kept.at()!.root);
+    kept.values.set(name, moved);
+    for (const key of [low, high, hashOf(9).with(0, 0x10)]) {
+      kept.reopen();
+      await expectCode(kept.tree.open(kept.at(), [key]), 'log-corrupt');
+    }
+  });
 });

@@ -4,6 +4,7 @@ import { SignerError } from '../error.ts';
 import type { AdmissionPayload, Role } from '../statement/payload.ts';
 import type { Statement } from '../statement/statement.ts';
 import { admissionAt, changesOf, displayKey, identityOf, keyState } from './admission-key.ts';
+import { hasIndex, loggedAdmissions } from './index-queries.ts';
 import { admissionPointer, damaged, follow, keyIdPointer, keyPointer, leafIndex } from './pointers.ts';
 import { StatementReader } from './statement-reader.ts';
 
@@ -65,23 +66,15 @@ export interface KeyList {
 
 /**
  * The list of keys of a log of statements: the fold of all of its admission statements, from the first on. In the order in
- * which the keys came and went.
+ * which the keys came and went. Of a log with an index it is whole, whoever serves the log.
  *
  * @param log a `Log` or what an admission is given
  * @throws CoreError `log-corrupt`
  */
 export async function admittedKeys(log: LogView): Promise<KeyList> {
-  const reader = new StatementReader();
-  const indices: number[] = [];
-  for (let at = await follow(log, admissionPointer()); at !== undefined; at = await follow(log, admissionPointer(at))) {
-    // Each leads to one before it, or there would be no end.
-    if (at >= (indices.at(-1) ?? log.size)) throw damaged('leads forwards');
-    indices.push(at);
-  }
   const admitted = new Map<string, KeyList['admitted'][number]>();
   const removed = new Map<string, KeyList['removed'][number]>();
-  for (const since of indices.reverse()) {
-    const { payload } = await admissionAt(reader, log, since);
+  for await (const { index: since, payload } of hasIndex(log) ? loggedAdmissions(log) : pointedAdmissions(log)) {
     for (const [identity, { role, key }] of changesOf(payload).added) {
       removed.delete(identity);
       if (admitted.get(identity)?.role === role) continue;
@@ -94,4 +87,20 @@ export async function admittedKeys(log: LogView): Promise<KeyList> {
     }
   }
   return { admitted: [...admitted.values()], removed: [...removed.values()] };
+}
+
+/** The admission statements that the pointers lead to, from the first on. */
+async function* pointedAdmissions(
+  log: LogView,
+): AsyncGenerator<{ readonly index: number; readonly payload: AdmissionPayload }, void, undefined> {
+  const reader = new StatementReader();
+  const indices: number[] = [];
+  for (let at = await follow(log, admissionPointer()); at !== undefined; at = await follow(log, admissionPointer(at))) {
+    // Each leads to one before it, or there would be no end.
+    if (at >= (indices.at(-1) ?? log.size)) throw damaged('leads forwards');
+    indices.push(at);
+  }
+  for (const index of indices.reverse()) {
+    yield { index, payload: (await admissionAt(reader, log, index)).payload };
+  }
 }

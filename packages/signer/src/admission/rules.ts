@@ -124,6 +124,12 @@ export async function latestDatabase(
   return { index, leafHash, statement: { ...statement, payload } };
 }
 
+/** Whether two releases are of one stream and have the same content. */
+function isSameContent(a: Statement<ReleasePayload>, b: Statement<ReleasePayload>): boolean {
+  const isSameStream = a.payload.type === b.payload.type && a.issuer === b.issuer && a.stream === b.stream;
+  return isSameStream && equalBytes(contentOf(a.payload), contentOf(b.payload));
+}
+
 /** The newest withdrawal of this very release, or of another one of its stream with the same content. */
 export async function latestWithdrawal(
   reader: StatementReader,
@@ -136,6 +142,10 @@ export async function latestWithdrawal(
   const { payload } = statement;
   if (payload.type !== 'withdrawal' || statement.issuer !== release.issuer) {
     throw damaged('leads to another statement than a withdrawal');
+  }
+  const withdrawn = (await reader.of(log, payload.subject))?.statement;
+  if (withdrawn === undefined || !isRelease(withdrawn) || !isSameContent(withdrawn, release)) {
+    throw damaged('leads to the withdrawal of another release');
   }
   return { index, leafHash, statement: { ...statement, payload } };
 }

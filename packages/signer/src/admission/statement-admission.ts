@@ -1,10 +1,11 @@
-import { quote, type VerifierKey, verifyEd25519 } from '@vitrine/core';
+import { CoreError, quote, type VerifierKey, verifyEd25519 } from '@vitrine/core';
 import type { Admission, DerivedPair, LogView } from '@vitrine/core/log';
 import { SignerError } from '../error.ts';
 import { parseSignedStatement, type SignedStatement } from '../statement/parse-statement.ts';
 import type { DatabasePayload, Payload, Role, StatementType, WithdrawalPayload } from '../statement/payload.ts';
 import type { Statement } from '../statement/statement.ts';
 import { type AdmittedKey, displayKey, keyState, nameOfKeyId } from './admission-key.ts';
+import { hasIndex, latestStatement, withdrawalOf } from './index-queries.ts';
 import { changeKeys } from './key-list.ts';
 import {
   isRelease,
@@ -66,22 +67,31 @@ export function newestDatabase(
   issuer: string,
   name: string,
 ): Promise<(LoggedStatement & { readonly statement: Statement<DatabasePayload> }) | undefined> {
-  return latestDatabase(reader, log, { issuer, stream: name });
+  const stream = { issuer, stream: name };
+  return hasIndex(log) ? latestStatement(log, 'database', stream) : latestDatabase(reader, log, stream);
 }
 
 /**
  * The newest withdrawal of a release, or of another one of its stream with the same content, if the log has any: this is
- * what the log says, and proves nothing to whoever does not have the whole log.
+ * what the log says, and proves nothing to whoever does not have the whole log. A log with an index has to tell of the withdrawal of
+ * this very release, whoever serves it.
  *
  * @param log a log of statements
- * @param statement a source, a build or a database; others have no withdrawal
+ * @param release a source, a build or a database; others have no withdrawal
  * @throws CoreError `log-corrupt`
  */
 export async function newestWithdrawal(
   log: LogView,
-  statement: Statement,
+  { leafHash, statement }: Pick<LoggedStatement, 'leafHash' | 'statement'>,
 ): Promise<(LoggedStatement & { readonly statement: Statement<WithdrawalPayload> }) | undefined> {
-  return isRelease(statement) ? latestWithdrawal(reader, log, statement) : undefined;
+  if (!isRelease(statement)) return undefined;
+  const own = hasIndex(log) ? await withdrawalOf(log, { leafHash, issuer: statement.issuer }) : undefined;
+  const found = await latestWithdrawal(reader, log, statement).catch((error: unknown) => {
+    // Which keeps no pointers.
+    if (error instanceof CoreError && error.code === 'log-mirror') return undefined;
+    throw error;
+  });
+  return (found?.index ?? -1) > (own?.index ?? -1) ? found : own;
 }
 
 function is<T extends StatementType>(

@@ -360,8 +360,10 @@ describe("a database's sequence", () => {
 
 test('newestWithdrawal finds the withdrawal of a release, or of its content, in its own stream alone', async () => {
   const log = await TestLog.create();
-  const at = async (leafHash: Uint8Array): Promise<Statement> =>
-    parseStatement(await log.log.entry((await log.log.indexOf(leafHash))!));
+  const at = async (hash: Uint8Array): Promise<{ leafHash: Uint8Array; statement: Statement }> => ({
+    leafHash: hash,
+    statement: parseStatement(await log.log.entry((await log.log.indexOf(hash))!)),
+  });
   const first = await log.take(VENDOR, database(1));
   const second = await log.take(VENDOR, database(2, { file: 1 }));
   const elsewhere = await log.take(OTHER_VENDOR, database(1));
@@ -590,11 +592,12 @@ describe('fsck by the rules of statements', () => {
     const elsewhere = await sign(OTHER_VENDOR, build());
     await log.append(elsewhere);
     await log.append(await sign(OTHER_VENDOR, withdrawal(leafHash(elsewhere))));
-    expect(await newestWithdrawal(log, parseStatement(release))).toMatchObject({ index: 2 });
+    const released = { leafHash: leafHash(release), statement: parseStatement(release) };
+    expect(await newestWithdrawal(log, released)).toMatchObject({ index: 2 });
     // The release itself, and the withdrawal of the same artifacts by the other vendor.
     for (const index of [1, 4]) {
       disk.derived.set(pointer!, Uint8Array.of(index));
-      await expect(newestWithdrawal(log, parseStatement(release))).rejects.toMatchObject({ code: 'log-corrupt' });
+      await expect(newestWithdrawal(log, released)).rejects.toMatchObject({ code: 'log-corrupt' });
       const store = await MemoryStore.open(disk);
       await expect(fsck(store, { admission: statementAdmission })).rejects.toMatchObject({ code: 'log-corrupt' });
     }

@@ -17,41 +17,54 @@ export const canPin: boolean = (() => {
   }
 })();
 
-/** A `vitrine serve` of a raw log that takes entries from everybody, on a core of its own. */
+/** A server in a process of its own, on a core of its own. */
 export class BenchServer implements AsyncDisposable {
   readonly url: string;
   readonly #child: ChildProcess;
-  readonly #directory: string;
+  readonly #directory: string | undefined;
 
-  private constructor(child: ChildProcess, url: string, directory: string) {
+  private constructor(child: ChildProcess, url: string, directory?: string) {
     this.#child = child;
     this.url = url;
     this.#directory = directory;
   }
 
+  /** A `vitrine serve` of a raw log that takes entries from everybody. */
   static async start(): Promise<BenchServer> {
     const directory = mkdtempSync(join(tmpdir(), 'vitrine-bench-http-'));
     const log = join(directory, 'log');
     const env = { ...process.env, XDG_CONFIG_HOME: directory };
     const init = [COMMAND, 'init', '--raw', log, '--origin', 'bench.example/log'];
     execFileSync(process.execPath, init, { env, stdio: 'ignore' });
-    const serve = [process.execPath, COMMAND, 'serve', '--log', log, '--open', '--listen', '0'];
-    const [program, ...args] = canPin ? ['taskset', '-c', '0', ...serve] : serve;
-    const child = spawn(program!, args, { env, stdio: ['ignore', 'pipe', 'ignore'] });
-    const [line] = await once(child.stdout!, 'data');
-    return new BenchServer(child, String(line).trim(), directory);
+    const serve = [COMMAND, 'serve', '--log', log, '--open', '--listen', '0'];
+    const { child, url } = await started(serve, env);
+    return new BenchServer(child, url, directory);
+  }
+
+  /** A server of Node's that does nothing else. */
+  static async startBare(): Promise<BenchServer> {
+    const script = fileURLToPath(new URL('./bare-server.js', import.meta.url));
+    const { child, url } = await started([script], process.env);
+    return new BenchServer(child, url);
   }
 
   /** Bytes of its memory that are in use, files that it maps included. */
-  async memory(): Promise<number> {
-    const text = await (await fetch(`${this.url}/metrics`)).text();
-    return Number(/^process_resident_memory_bytes (\d+)$/m.exec(text)![1]);
+  memory(): number {
+    return 1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(this.#child.pid)], { encoding: 'utf8' }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = once(this.#child, 'close');
     this.#child.kill('SIGTERM');
     await closed;
-    rmSync(this.#directory, { recursive: true });
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true });
   }
+}
+
+async function started(args: readonly string[], env: NodeJS.ProcessEnv): Promise<{ child: ChildProcess; url: string }> {
+  const node = [process.execPath, ...args];
+  const [program, ...rest] = canPin ? ['taskset', '-c', '0', ...node] : node;
+  const child = spawn(program!, rest, { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const [line] = await once(child.stdout!, 'data');
+  return { child, url: String(line).trim() };
 }

@@ -26,6 +26,8 @@ interface Case {
   readonly items?: number;
   /** Entries that the log has before. */
   readonly filled?: number;
+  /** Of a server that does nothing else. */
+  readonly isBare?: boolean;
 }
 
 let number = 0;
@@ -46,6 +48,8 @@ const reading = (level: 0 | 'entries', headers: Record<string, string> = {}): Re
   }));
 
 const CASES: readonly Case[] = [
+  { name: 'floor: node:http, POST, 1,000', clients: 1000, requests: adding, isBare: true },
+  { name: 'floor: node:http, 8 kB, 64', clients: 64, requests: [{ path: '/' }], isBare: true },
   { name: '/add, 1 client', clients: 1, requests: adding },
   { name: '/add, 64 clients', clients: 64, requests: adding },
   { name: '/add, 1,000 clients', clients: 1000, requests: adding },
@@ -60,8 +64,8 @@ const CASES: readonly Case[] = [
   { name: 'checkpoint, 64 clients', clients: 64, requests: [{ path: '/checkpoint' }], filled: FILLED },
 ];
 
-async function measure({ name, clients, requests, items = 1, filled = 0 }: Case): Promise<void> {
-  await using server = await BenchServer.start();
+async function measure({ name, clients, requests, items = 1, filled = 0, isBare = false }: Case): Promise<void> {
+  await using server = await (isBare ? BenchServer.startBare() : BenchServer.start());
   for (let done = 0; done < filled; done += 4096) {
     await fetch(`${server.url}/add-batch`, { method: 'POST', body: batchOf(4096) });
   }
@@ -69,11 +73,11 @@ async function measure({ name, clients, requests, items = 1, filled = 0 }: Case)
     autocannon({ url: server.url, connections: clients, duration, requests, timeout: 30 });
   // Until the code is compiled.
   await run(2);
-  const memory = [await server.memory()];
-  const timer = setInterval(async () => memory.push(await server.memory()), MEMORY_INTERVAL);
+  const memory = [server.memory()];
+  const timer = setInterval(() => memory.push(server.memory()), MEMORY_INTERVAL);
   const result = await run(SECONDS);
   clearInterval(timer);
-  memory.push(await server.memory());
+  memory.push(server.memory());
   const { latency } = result;
   row(
     name,

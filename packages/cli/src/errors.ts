@@ -3,6 +3,7 @@ import type { HttpProblem } from '@vitrine/core/log';
 import type { ServerError, ServerErrorCode } from '@vitrine/server';
 import { SignerError, type SignerErrorCode } from '@vitrine/signer';
 import { Refusal, type RefusalCode } from '@vitrine/verifier';
+import type { WitnessError, WitnessErrorCode } from '@vitrine/witness';
 import { printable } from './text.ts';
 
 /**
@@ -35,6 +36,8 @@ export type CliErrorCode =
   | 'normalizer-failed'
   | 'state-locked'
   | 'witness-conflict'
+  | 'witness-differs'
+  | 'witness-pending'
   | 'conformance-failed'
   | 'corpus-malformed'
   | 'corpus-newer'
@@ -55,7 +58,13 @@ export class CliError extends Error {
 }
 
 /** A code that this program can fail with. */
-export type FailureCode = CoreErrorCode | SignerErrorCode | RefusalCode | ServerErrorCode | CliErrorCode;
+export type FailureCode =
+  | CoreErrorCode
+  | SignerErrorCode
+  | RefusalCode
+  | ServerErrorCode
+  | WitnessErrorCode
+  | CliErrorCode;
 
 /** Done. */
 export const EXIT_DONE = 0;
@@ -165,6 +174,17 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   rollback: REFUSED,
   stale: REFUSED,
   'conformance-failed': REFUSED,
+  'witness-differs': REFUSED,
+  'witness-signature': REFUSED,
+  'witness-proof': REFUSED,
+  'witness-refused': REFUSED,
+  'witness-answer': REFUSED,
+  'evidence-malformed': REFUSED,
+  'log-behind': REFUSED,
+  'state-corrupt': REFUSED,
+  'mirror-fork': REFUSED,
+  'mirror-refused': REFUSED,
+  'mirror-signature': REFUSED,
 
   usage: WRONG_USE,
   'number-malformed': WRONG_USE,
@@ -202,6 +222,10 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'witness-conflict': WRONG_USE,
   'corpus-malformed': WRONG_USE,
   'not-confirmed': WRONG_USE,
+  'witness-request': WRONG_USE,
+  'witness-log': WRONG_USE,
+  'witness-too-large': WRONG_USE,
+  'mirror-key': WRONG_USE,
   'address-malformed': WRONG_USE,
   'http-encoding': WRONG_USE,
   'http-malformed': WRONG_USE,
@@ -239,6 +263,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'bundle-newer': COULD_NOT,
   'state-newer': COULD_NOT,
   'bundle-pending': COULD_NOT,
+  'witness-pending': COULD_NOT,
   'state-locked': COULD_NOT,
   'corpus-newer': COULD_NOT,
   'verifier-failed': COULD_NOT,
@@ -246,6 +271,17 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'checkpoint-unwitnessed': COULD_NOT,
   'log-busy': COULD_NOT,
   'witness-timeout': COULD_NOT,
+  'witness-limit': COULD_NOT,
+  'witness-clock': COULD_NOT,
+  'witness-unreachable': COULD_NOT,
+  'log-unwitnessed': COULD_NOT,
+  'evidence-newer': COULD_NOT,
+  'state-missing': COULD_NOT,
+  'state-foreign': COULD_NOT,
+  'state-io': COULD_NOT,
+  'state-closed': COULD_NOT,
+  'mirror-behind': COULD_NOT,
+  'mirror-source': COULD_NOT,
   unexpected: COULD_NOT,
 
   interrupted: INTERRUPTED,
@@ -265,7 +301,7 @@ export function describeFailure(error: unknown): Failure {
     error instanceof SignerError ||
     error instanceof Refusal ||
     error instanceof CliError ||
-    isServerError(error);
+    isLoadedLater(error);
   const known = isKnown ? error : unexpected(error);
   const refused = serverRefusal(known);
   if (refused !== undefined) return refused;
@@ -273,8 +309,8 @@ export function describeFailure(error: unknown): Failure {
 }
 
 /** By its name: its class comes with all that it takes to serve. */
-function isServerError(error: unknown): error is ServerError {
-  return error instanceof Error && error.name === 'ServerError';
+function isLoadedLater(error: unknown): error is ServerError | WitnessError {
+  return error instanceof Error && (error.name === 'ServerError' || error.name === 'WitnessError');
 }
 
 /** What a server said in this project's own codes is reported as if it had happened here. Others are named in the message. */

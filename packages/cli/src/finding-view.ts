@@ -57,7 +57,7 @@ const UNITS = [
 ] as const;
 
 /** How long ago a time was, in the unit that people would say. */
-function ago(time: number, now: number): string {
+export function ago(time: number, now: number): string {
   if (time === 0) return 'no time';
   const age = now - time;
   if (age < 0) return formatTime(time);

@@ -77,14 +77,17 @@ async function inOrder<T, R>(items: readonly T[], act: (item: T, i: number) => P
 }
 
 async function checkUnchanged(path: string, before: LookedAt, read: Content): Promise<void> {
-  const { size, mtimeMs } = await checkFile(path);
-  if (read.size === before.size && size === before.size && mtimeMs === before.mtimeMs) return;
+  const { size, mtimeMs, ino } = await checkFile(path);
+  const isSame = size === before.size && mtimeMs === before.mtimeMs && ino === before.ino;
+  if (isSame && read.size === size) return;
   throw new SignerError('source-changed', `${path} changed while it was read`);
 }
 
 interface LookedAt {
   readonly size: number;
   readonly mtimeMs: number;
+  /** Another file in its place has another one. */
+  readonly ino: number;
 }
 
 /** Looks at a file before it is read: that it is one, and can be. @throws CliError `file-missing`, `file-type`, `file-io` */

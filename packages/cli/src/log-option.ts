@@ -79,7 +79,8 @@ export async function logDirectory(context: Context, options: LogOption): Promis
   return checkedDirectory(named, options);
 }
 
-const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
+/** Whether what the user named is a URL, of any scheme. */
+export const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
 
 function namedLog(context: Context, { log }: LogOption): string {
   const named = log ?? variable(context, 'VITRINE_LOG');

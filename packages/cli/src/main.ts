@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { isAbsolute } from 'node:path';
 import type { Context } from './context.ts';
 import { EXIT_DONE } from './errors.ts';
@@ -9,6 +10,8 @@ import { openTerminal } from './terminal.ts';
 const EXIT_STATUS_OF_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const;
 
 const controller = new AbortController();
+// Every request that is under way listens.
+setMaxListeners(0, controller.signal);
 let signalled: keyof typeof EXIT_STATUS_OF_SIGNAL | undefined;
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   // Only once: whoever sends it again does not want to wait until all is tidy.

@@ -17,3 +17,13 @@ export function decimalArgument(name: string): (text: string) => number {
     }
   };
 }
+
+/** Reads a number from 1 on a command line, for commander. @param name of the argument or option, for errors */
+export function positiveArgument(name: string): (text: string) => number {
+  const decimal = decimalArgument(name);
+  return (text) => {
+    const value = decimal(text);
+    if (value === 0) throw new CliError('usage', `${name} must be at least 1`);
+    return value;
+  };
+}

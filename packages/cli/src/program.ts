@@ -16,6 +16,7 @@ import { registerInspect } from './commands/inspect.ts';
 import { registerKey } from './commands/key.ts';
 import { registerLatest } from './commands/latest.ts';
 import { registerLs } from './commands/ls.ts';
+import { registerMirror } from './commands/mirror.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerReindex } from './commands/reindex.ts';
 import { registerRelease } from './commands/release.ts';
@@ -106,8 +107,9 @@ export function buildProgram(context: Context, { completion = true }: { completi
   registerDisclose(program, context);
   registerVerify(program, context);
   registerInspect(program, context);
-  program.commandsGroup('Witnesses:');
+  program.commandsGroup('Witnesses and mirrors:');
   registerWitness(program, context);
+  registerMirror(program, context);
   program.commandsGroup('Keys and shell:');
   registerKey(program, context);
   program.helpCommand('help [command...]', 'print help');

@@ -1,12 +1,15 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import type { Log, LogCheckpoint, RemoteLog } from '@vitrine/core/log';
 import { makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, fileError } from './errors.ts';
 import { isThere, writeNewFile } from './files.ts';
-import { type LogOption, logPlace, openLog } from './log-option.ts';
+import { gatherOnce } from './gather-once.ts';
+import { type LogOption, type LogPlace, logPlace, type OpenedLog, openLog } from './log-option.ts';
 import { type LoadedPolicy, readPolicy } from './policy-file.ts';
 import { readBundledManifest } from './released-files.ts';
 
@@ -76,10 +79,10 @@ async function writeBundle(
   loaded: LoadedPolicy,
   options: BundleOptions,
 ): Promise<void> {
-  await using log = await openLog(await logPlace(context, options));
+  const place = await logPlace(context, options);
+  await using log = await openLog(place);
   const leaf = (await log.indexOf(leafHash(release)))!;
-  const checkpoint = log.checkpoint();
-  checkMet(checkpoint, leaf, path, loaded);
+  const checkpoint = await metCheckpoint(context, { place, log, leaf, path }, loaded);
   const manifest = await readBundledManifest(options.manifest);
   try {
     const bytes = await makeBundle(log, leaf, { checkpoint, ...(manifest && { manifest }) });
@@ -94,25 +97,69 @@ async function writeBundle(
   if (!options.json) context.output.note(`wrote ${path}, the bundle of leaf ${leaf}, tree size ${checkpoint.size}`);
 }
 
-function checkMet(
-  { note }: { readonly note: Uint8Array },
-  leaf: number,
-  path: string,
-  { policy, ...options }: LoadedPolicy,
-): void {
+interface Released {
+  readonly place: LogPlace;
+  readonly log: OpenedLog;
+  readonly leaf: number;
+  readonly path: string;
+}
+
+// A server gathers by itself. Milliseconds between two looks, and how often to look.
+const LOOK_INTERVAL = 250;
+const LOOKS = 240;
+
+/**
+ * The checkpoint that has the release and satisfies the policy. Where the log's witnesses have not cosigned one, they are asked; a
+ * server does that itself, and is waited for.
+ *
+ * @throws CliError `bundle-pending`
+ */
+async function metCheckpoint(
+  context: Context,
+  { place, log, leaf, path }: Released,
+  loaded: LoadedPolicy,
+): Promise<LogCheckpoint> {
+  const find = (): LogCheckpoint | undefined =>
+    [log.checkpoint(), log.cosignedCheckpoint()].find(
+      (checkpoint) => checkpoint !== undefined && checkpoint.size > leaf && isMet(checkpoint, loaded),
+    );
+  const found = find();
+  if (found !== undefined) return found;
+  const missing = new CoreError('policy-quorum', `the newest checkpoint does not satisfy the policy`);
+  if (place.url === undefined) {
+    // Only the log's own process can keep what its witnesses answer.
+    if (!witnessUrls(loaded)) throw pending(leaf, path, loaded.policy, missing);
+    context.output.note('asking the witnesses of the policy');
+    await gatherOnce(context, log as OpenedLog & Log, loaded);
+  } else {
+    context.output.note(`waiting until the witnesses of the policy have cosigned at ${place.url}`);
+    for (let looks = 0; looks < LOOKS && find() === undefined; looks++) {
+      await setTimeout(LOOK_INTERVAL, undefined, { signal: context.signal });
+      await (log as OpenedLog & Pick<RemoteLog, 'refresh'>).refresh();
+    }
+  }
+  const gathered = find();
+  if (gathered === undefined) throw pending(leaf, path, loaded.policy, missing);
+  return gathered;
+}
+
+const witnessUrls = ({ policy }: LoadedPolicy): boolean => policy.witnesses.some(({ url }) => url !== undefined);
+
+function isMet({ note }: LogCheckpoint, { policy, ...options }: LoadedPolicy): boolean {
   try {
     verifyCheckpoint(note, policy, options);
+    return true;
   } catch (error) {
-    if (!(error instanceof CoreError) || error.code !== 'policy-quorum') throw error;
-    throw pending(leaf, path, policy, error);
+    if (error instanceof CoreError && error.code === 'policy-quorum') return false;
+    throw error;
   }
 }
 
 function pending(leaf: number, path: string, policy: Policy, cause: unknown): CliError {
   return new CliError(
     'bundle-pending',
-    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: have them cosign what ` +
-      'vitrine prove consistency <size that they know> prints, add their answers with vitrine checkpoint --cosignatures, and ' +
+    `the release is logged at leaf ${leaf}, and its bundle waits for ${describeQuorum(policy)}: have them cosign, with ` +
+      'vitrine witness gather, or with vitrine prove consistency and vitrine checkpoint --cosignatures where they have no URL; then ' +
       `write it with vitrine bundle ${leaf} --out ${path}`,
     { cause },
   );

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { formatPrivateKey } from '@vitrine/core';
 import { SignerError } from '@vitrine/signer';
 import { describe, expect, test } from 'vitest';
@@ -19,21 +19,26 @@ function signalThat(act: () => void): AbortSignal {
   return signal;
 }
 
-test('a file that changes while it is hashed is refused, be it its size or only its time', async () => {
+test('a file that changes while it is hashed is refused, be it its size, only its time, or another file in its place', async () => {
   const w = workspace();
   const path = w.write('file', 'content');
   const files = [{ path, name: 'file' }];
   const grow = (): void => {
-    const { atime, mtime } = statSync(path);
     appendFileSync(path, 'more');
-    utimesSync(path, atime, mtime);
+    utimesSync(path, 5, 5);
   };
   const rewrite = (): void => {
     writeFileSync(path, 'CONTENT');
     utimesSync(path, 1, 1);
   };
-  for (const change of [grow, rewrite]) {
+  const replace = (): void => {
+    const other = w.write('other', 'CONTENT');
+    utimesSync(other, 5, 5);
+    renameSync(other, path);
+  };
+  for (const change of [grow, rewrite, replace]) {
     w.write('file', 'content');
+    utimesSync(path, 5, 5);
     const { context } = testContext({ signal: signalThat(change) });
     const failure = await hashFiles(context, files, {}).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(SignerError);

@@ -52,10 +52,11 @@ export { ed25519Signer } from './note/ed25519.ts';
 export { formatPolicy } from './note/format-policy.ts';
 export { isKeyName, KEY_NAME_RULE } from './note/key-name.ts';
 export { KEY_TYPE_ED25519, KEY_TYPE_ED25519_COSIGNATURE, KEY_TYPE_ML_DSA_44_COSIGNATURE } from './note/key-type.ts';
+export { verifierOf } from './note/key-verifier.ts';
 export { loadSchemes } from './note/load-schemes.ts';
 export { bytesOf as bytesOfOctets, displayOctets } from './note/octets.ts';
 export { type OpenCheckpointOptions, type OpenedCheckpoint, openCheckpoint } from './note/open-checkpoint.ts';
-export type { OpenedNote, VerifiedSignatures } from './note/open-note.ts';
+export { type OpenedNote, openNote, type VerifiedSignatures } from './note/open-note.ts';
 export { parsePolicy, readPolicy } from './note/parse-policy.ts';
 export {
   MAX_POLICY_SIZE,
@@ -68,6 +69,7 @@ export {
 export { type PolicyLine, policyLines } from './note/policy-line.ts';
 export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
 export { describeQuorum, quorumSatisfied, quorumSize } from './note/quorum.ts';
+export { formatSignSubtree, MAX_SIGN_SUBTREE_SIZE, parseSignSubtree, type SignSubtree } from './note/sign-subtree.ts';
 export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
 export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
 export {
@@ -78,6 +80,7 @@ export {
   type SignedNote,
 } from './note/signed-note.ts';
 export type { Signer } from './note/signer.ts';
+export { cosignSubtree, type Subtree, verifySubtreeCosignature } from './note/subtree-cosignature.ts';
 export { isNoteText, quote } from './note/text.ts';
 export {
   formatTlogProof,
@@ -87,6 +90,7 @@ export {
   type VerifyTlogProofOptions,
   verifyTlogProof,
 } from './note/tlog-proof.ts';
+export type { Verifier } from './note/verifier.ts';
 export { type VerifiedCheckpoint, verifyCheckpoint, type WitnessCosignature } from './note/verify-checkpoint.ts';
 export { formatKeyId, formatVkey, parseVkey, type VerifierKey, verifierKey } from './note/vkey.ts';
 export { EMPTY_PREFIX_ROOT } from './prefix/prefix-hash.ts';

@@ -33,6 +33,7 @@ const STATUS: Readonly<Record<string, number>> = {
   'entry-missing': 404,
   'http-not-found': 404,
   'log-index': 404,
+  'log-mirror': 404,
   'log-range': 404,
   'manifest-missing': 404,
   'stream-missing': 404,

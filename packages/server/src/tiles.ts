@@ -98,7 +98,8 @@ export function tileRoutes(app: Hono<ServerEnv>, source: TileSource): void {
   const answer = (c: Context<ServerEnv>, { plain, gzipped }: Served): Response =>
     respond(c, gzipped !== undefined && acceptsGzip(c.req.header('accept-encoding')) ? gzipped : plain);
   app.get('/tile/*', (c): Response | Promise<Response> => {
-    const { path } = c.req;
+    // Below whatever prefix the log is served.
+    const path = c.req.path.slice(c.req.path.indexOf('/tile/'));
     // At once, because most are.
     const kept = tiles.kept(path);
     return kept === undefined ? tiles.load(path).then((served) => answer(c, served)) : answer(c, kept);

@@ -1,6 +1,6 @@
-import type { Signer } from '@vitrine/core';
+import { NO_QUORUM, type Signer } from '@vitrine/core';
 import type { Log, Store } from '@vitrine/core/log';
-import type { AppendOptions, Publishing } from '@vitrine/server';
+import type { AppendOptions, createLogger, Publishing } from '@vitrine/server';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -9,6 +9,7 @@ import { readPolicy } from '../policy-file.ts';
 import { isExported, serveExported } from '../serve-exported.ts';
 import { announce } from '../served-file.ts';
 import { type ListenCommandOptions, serve, withListenOptions } from '../serving.ts';
+import { durationArgument } from '../time.ts';
 
 interface Options extends ListenCommandOptions {
   readonly log?: string;
@@ -18,6 +19,8 @@ interface Options extends ListenCommandOptions {
   readonly key?: string;
   readonly policy?: string;
   readonly manifests?: string;
+  readonly heartbeat?: number;
+  readonly startUnwitnessed?: boolean;
 }
 
 /** `vitrine serve` */
@@ -36,7 +39,16 @@ export function registerServe(program: Command, context: Context): void {
     .addOption(
       new Option('--key <file>', "the log's key (default: $VITRINE_KEY, or where init put it)").conflicts('readOnly'),
     )
-    .option('--policy <file>', 'show only checkpoints that satisfy this policy')
+    .option('--policy <file>', 'have its witnesses cosign, and show only checkpoints that satisfy it')
+    .option(
+      '--heartbeat <duration>',
+      'how long the log can be idle before they cosign again (default: 5m)',
+      durationArgument('--heartbeat'),
+    )
+    .option(
+      '--start-unwitnessed',
+      'take entries before its witnesses confirm that they know no larger tree of this log',
+    )
     .option('--manifests <dir>', 'the manifests of releases, each in a file named by its SHA-256 in hexadecimal digits')
     .addHelpText(
       'after',
@@ -69,7 +81,14 @@ async function serveLog(context: Context, options: Options): Promise<void> {
   await run(context, { directory, store, log: opened, signer }, options);
 }
 
-function checkOptions({ readOnly, open, tokens }: Options, isRaw: boolean): void {
+function checkOptions({ readOnly, open, tokens, policy, ...options }: Options, isRaw: boolean): void {
+  const isGathering = options.heartbeat !== undefined || options.startUnwitnessed;
+  if (isGathering && (policy === undefined || readOnly)) {
+    throw new CliError(
+      'usage',
+      '--heartbeat and --start-unwitnessed go with --policy, and with a log that takes entries',
+    );
+  }
   if (!isRaw && (open || tokens !== undefined)) {
     throw new CliError(
       'usage',
@@ -89,7 +108,7 @@ interface Opened {
 }
 
 async function run(context: Context, { directory, store, log, signer }: Opened, options: Options): Promise<void> {
-  const { logApp, Metrics, TokenFile } = await import('@vitrine/server');
+  const { createLogger, logApp, Metrics, TokenFile } = await import('@vitrine/server');
   const stopping = new AbortController();
   let fail: (error: Error) => void;
   const failed = new Promise<never>((_, reject) => {
@@ -106,10 +125,12 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
           failed: (error) => fail(error),
         };
   const metrics = new Metrics();
+  const logger = createLogger(options.logLevel);
+  const publishing = await publishingOf(context, { log, signer }, { ...options, logger });
   const { app, health } = logApp(log, {
     description: await store.description(),
     derived: store,
-    publishing: await publishingOf(log, options),
+    publishing,
     append,
     manifests: options.manifests,
     metrics,
@@ -133,12 +154,22 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
     );
   } finally {
     await withdraw?.();
+    await publishing?.[Symbol.asyncDispose]?.();
   }
 }
 
-/** Which checkpoints are shown. Undefined for all of them. */
-async function publishingOf(log: Log, { policy: path }: Options): Promise<Publishing | undefined> {
+/** Which checkpoints are shown, and who has them cosigned. Undefined for all of them. */
+async function publishingOf(
+  context: Context,
+  { log, signer }: Pick<Opened, 'log' | 'signer'>,
+  { policy: path, heartbeat, startUnwitnessed, logger }: Options & { readonly logger: ReturnType<typeof createLogger> },
+): Promise<(Publishing & Partial<AsyncDisposable>) | undefined> {
   if (path === undefined) return undefined;
+  const loaded = await readPolicy(path);
+  if (signer !== undefined && loaded.policy.quorum !== NO_QUORUM) {
+    const { gatherCosignatures } = await import('../gathering.ts');
+    return gatherCosignatures(context, log, loaded, { logger, heartbeat, startUnwitnessed });
+  }
   const { publishesWitnessed } = await import('@vitrine/server');
-  return publishesWitnessed(log, await readPolicy(path));
+  return publishesWitnessed(log, loaded);
 }

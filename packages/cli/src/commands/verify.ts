@@ -8,6 +8,8 @@ import {
   MAX_TLOG_PROOF_SIZE,
   ProofError,
   parseAddCheckpoint,
+  parseCheckpoint,
+  parseSignedNote,
   parseTlogProof,
   type TlogProof,
   verifyCheckpoint,
@@ -15,6 +17,7 @@ import {
   verifyTlogProof,
 } from '@vitrine/core';
 import { isStatementProof, SignerError } from '@vitrine/signer';
+import { MAX_STATE_SIZE, parseState } from '@vitrine/verifier';
 import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
@@ -98,7 +101,7 @@ export function registerVerify(program: Command, context: Context): void {
         'about',
       ]),
     )
-    .option('--from <file>', 'the old checkpoint, or a proof that holds it, for --consistency')
+    .option('--from <file>', "the old checkpoint, a proof or an agent's state that holds it, for --consistency")
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -343,8 +346,9 @@ async function verifyConsistency(context: Context, proofPath: string, from: stri
   const { policy, schemes } = loaded;
   const growth = await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE);
   const { oldSize, proof, checkpoint: newNote } = naming(proofPath, () => parseAddCheckpoint(growth));
-  const old = await readAtMost(from, MAX_TLOG_PROOF_SIZE);
-  const oldCheckpoint = naming(from, () => verifyCheckpoint(checkpointIn(old), policy, { schemes }));
+  const old = await readAtMost(from, MAX_STATE_SIZE);
+  const seen = naming(from, () => checkpointIn(old, { origin: originOf(newNote), size: oldSize }));
+  const oldCheckpoint = naming(from, () => verifyCheckpoint(seen, policy, { schemes }));
   const newCheckpoint = naming(proofPath, () => verifyCheckpoint(newNote, policy, { schemes }));
   const { origin, size, root } = oldCheckpoint.checkpoint;
   if (newCheckpoint.checkpoint.origin !== origin) {
@@ -376,11 +380,34 @@ async function verifyConsistency(context: Context, proofPath: string, from: stri
   );
 }
 
-/** The checkpoint in the bytes of a file: alone, or in a proof of either kind. */
-function checkpointIn(bytes: Uint8Array): Uint8Array {
-  if (isTlogProof(bytes)) return parseTlogProof(bytes).checkpoint;
-  return begins(bytes, 'old ') ? parseAddCheckpoint(bytes).checkpoint : bytes;
+/** The tree that a proof of growth begins with. */
+interface OldTree {
+  readonly origin: string;
+  readonly size: number;
 }
+
+/** The checkpoint in the bytes of a file: alone, in a proof of either kind, or of that tree in the state of an agent. */
+function checkpointIn(bytes: Uint8Array, tree: OldTree): Uint8Array {
+  if (isTlogProof(bytes)) return parseTlogProof(bytes).checkpoint;
+  if (begins(bytes, 'old ')) return parseAddCheckpoint(bytes).checkpoint;
+  // No text begins as a CBOR map does.
+  return (bytes[0]! & 0xe0) === 0xa0 ? checkpointInState(bytes, tree) : bytes;
+}
+
+/** @throws ProofError `proof-range` if the agent kept no checkpoint of that tree */
+function checkpointInState(bytes: Uint8Array, { origin, size }: OldTree): Uint8Array {
+  const log = parseState(bytes).logs.find((one) => one.origin === origin);
+  const kept = log === undefined ? [] : [...log.unsettled, log.largest];
+  const found = kept.find((one) => one.size === size);
+  if (found !== undefined) return found.checkpoint;
+  const sizes = kept.length === 0 ? 'none' : `those of ${kept.map((one) => one.size).join(', ')} entries`;
+  throw new ProofError(
+    'proof-range',
+    `the proof starts at size ${size}, and of the checkpoints of ${origin} the state has ${sizes}`,
+  );
+}
+
+const originOf = (note: Uint8Array): string => parseCheckpoint(parseSignedNote(note).text).origin;
 
 const isTlogProof = (bytes: Uint8Array): boolean => begins(bytes, 'c2sp.org/tlog-proof@');
 

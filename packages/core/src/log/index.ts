@@ -2,7 +2,12 @@ export type { Admission, DerivedPair, LogView } from './admission.ts';
 export { type Appended, AppendedBatch } from './appended.ts';
 export type { LogCheckpoint } from './checkpoint-keeper.ts';
 export { formatDescription, type LogDescription, parseDescription } from './description.ts';
-export { type WriteFileOptions, writeFileDurably } from './durable-file.ts';
+export {
+  makeDirectoryDurably,
+  removeUnfinishedFiles,
+  type WriteFileOptions,
+  writeFileDurably,
+} from './durable-file.ts';
 export { type Exported, exportTiles, removePartialTiles, tidyExport } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
@@ -15,5 +20,6 @@ export type { LogReading } from './log-reading.ts';
 export { reindex } from './reindex.ts';
 export { RemoteLog } from './remote-log.ts';
 export { type CreateReplicaOptions, type OpenReplicaOptions, Replica } from './replica.ts';
+export { parseRetryAfter } from './retry-after.ts';
 export { MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from './sequencer.ts';
 export type { BundleSegment, Commit, Head, PublishedCheckpoints, Store, TileSegment } from './store.ts';

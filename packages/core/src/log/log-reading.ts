@@ -5,10 +5,17 @@ import type { SubjectRecord } from '../log-index/subject.ts';
 import type { VerifierKey } from '../note/vkey.ts';
 import { tileWidth } from '../tile/tile.ts';
 import { HASH_SIZE } from '../tree/hash.ts';
-import { treeRoot } from '../tree/interval.ts';
+import { type Interval, intervalHashes, treeRoot } from '../tree/interval.ts';
 import { type MultiProofClaim, proveMulti, verifyMulti } from '../tree/multi-proof.ts';
-import { type Consistency, type Inclusion, verifyConsistency, verifyInclusion } from '../tree/proof.ts';
-import { proveConsistency, proveInclusion } from '../tree/prove.ts';
+import {
+  type Consistency,
+  type Inclusion,
+  type SubtreeConsistency,
+  verifyConsistency,
+  verifyInclusion,
+  verifySubtreeConsistency,
+} from '../tree/proof.ts';
+import { proveConsistency, proveInclusion, proveSubtreeConsistency } from '../tree/prove.ts';
 import type { LogView } from './admission.ts';
 import { checked } from './checked.ts';
 import { CheckpointKeeper, type LogCheckpoint } from './checkpoint-keeper.ts';
@@ -196,6 +203,23 @@ export abstract class LogReading implements LogView {
       proof,
     };
     return checked(consistency, verifyConsistency);
+  }
+
+  /**
+   * Proves that the subtree of the entries from `start` up to but without `end` is in the tree of `size` entries.
+   *
+   * @param size that of the newest signed checkpoint by default
+   * @throws ProofError `proof-range` if it is no subtree of such a tree; as {@link proveInclusion}
+   */
+  async proveSubtreeConsistency(
+    { start, end }: Interval,
+    size: number = this.checkpoint().size,
+  ): Promise<SubtreeConsistency> {
+    this.#checkSize(size);
+    const proof = await proveSubtreeConsistency({ start, end }, size, this.reader);
+    const [subtreeRoot] = await intervalHashes([{ start, end }], this.reader);
+    const consistency = { start, end, size, subtreeRoot: subtreeRoot!, root: await this.rootAt(size), proof };
+    return checked(consistency, verifySubtreeConsistency);
   }
 
   /**

@@ -137,6 +137,12 @@ export class Replica extends LogReading implements AsyncDisposable {
     return this.#range.size;
   }
 
+  /** The newest checkpoint that was published; undefined if there is none yet. */
+  published(): LogCheckpoint | undefined {
+    const { signed } = this.checkpoints.current;
+    return signed && copyOf(signed);
+  }
+
   /** Whether its log's index can be derived again here: {@link publish} needs that, if it has one. */
   get checksIndex(): boolean {
     return this.#index !== undefined;
@@ -211,13 +217,18 @@ export class Replica extends LogReading implements AsyncDisposable {
    * Publishes a checkpoint of the log, with the signatures that it has: all of its entries must be stored, and the index of
    * all of them must be right. A published one is never replaced by one of a smaller tree.
    *
+   * @param cosign called once all of that was found so, and before the checkpoint is stored: gives it with more signatures
    * @throws CoreError `log-range` if entries are missing or a larger tree is published already; `log-corrupt` if the stored
    * entries have another root; `index-false` as {@link derive}; `log-index` if the replica was opened without a mapping and has
-   * an index; what `openCheckpoint` throws
+   * an index; what `openCheckpoint` and `cosign` throw
    */
-  async publish(note: Uint8Array): Promise<LogCheckpoint> {
+  async publish(
+    note: Uint8Array,
+    cosign: (note: Uint8Array) => Promise<Uint8Array> | Uint8Array = (unchanged) => unchanged,
+  ): Promise<LogCheckpoint> {
     this.checkOpen();
-    const { size, root } = openCheckpoint(note, { origin: this.origin, keys: [this.key] }).checkpoint;
+    const opening = { origin: this.origin, keys: [this.key] };
+    const { size, root } = openCheckpoint(note, opening).checkpoint;
     return this.#exclusive(async () => {
       this.#checkStored(size);
       if (size < this.size) {
@@ -228,8 +239,10 @@ export class Replica extends LogReading implements AsyncDisposable {
       }
       requireRoot({ size, root }, await this.storedRoot(size));
       await this.#checkIndex(size);
+      const signed = await cosign(note);
+      requireRoot(openCheckpoint(signed, opening).checkpoint, root);
       return this.#write(async () => {
-        const published = await this.checkpoints.adopt({ size, root, note });
+        const published = await this.checkpoints.adopt({ size, root, note: signed });
         this.head = { size, root };
         return copyOf(published);
       });

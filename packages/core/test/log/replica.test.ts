@@ -253,6 +253,27 @@ describe('a replica', () => {
     expect((await openReplica(disk)).replica.checkpoint().note).toEqual(later);
   });
 
+  test('has a checkpoint cosigned once all of it is there, and not before', async () => {
+    const { replica } = await createReplica();
+    const seen: Uint8Array[] = [];
+    const cosign = (note: Uint8Array): Promise<Uint8Array> => {
+      seen.push(note);
+      return cosigned(note);
+    };
+    const { note } = await signedOf(ENTRIES, 10);
+    await expectCode(replica.publish(note, cosign), 'log-range');
+    await replica.extend(ENTRIES.slice(0, 10), 0);
+    await expectCode(replica.publish((await signedOf(entriesOf(10, 1))).note, cosign), 'log-corrupt');
+    expect(seen).toEqual([]);
+    expect((await replica.publish(note, cosign)).note).toEqual(await cosigned(note));
+    expect(seen).toEqual([note]);
+    await expectCode(
+      replica.publish(note, async () => (await signedOf(entriesOf(10, 1))).note),
+      'log-corrupt',
+    );
+    expect(replica.checkpoint().note).toEqual(await cosigned(note));
+  });
+
   test('shows a checkpoint only once it is stored', async () => {
     const { replica, store } = await createReplica();
     await replica.extend(ENTRIES.slice(0, 10), 0);

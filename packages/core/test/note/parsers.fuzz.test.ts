@@ -10,6 +10,7 @@ import { parsePolicy } from '../../src/note/parse-policy.ts';
 import type { Policy } from '../../src/note/policy.ts';
 import { formatPrivateKey, parsePrivateKey } from '../../src/note/private-key.ts';
 import { quorumSatisfied } from '../../src/note/quorum.ts';
+import { formatSignSubtree, parseSignSubtree } from '../../src/note/sign-subtree.ts';
 import { formatSignatureLines, parseSignatureLines } from '../../src/note/signature-line.ts';
 import { formatSignedNote, parseSignedNote } from '../../src/note/signed-note.ts';
 import { formatTimestampedSignature, parseTimestampedSignature } from '../../src/note/timestamped-signature.ts';
@@ -117,6 +118,13 @@ describe('parsers', () => {
     [`old 20852014\n${HASH}${HASH}\n${GO_NOTE}`, `old 0\n\n${GO_NOTE}`],
     parseAddCheckpoint,
     (request, bytes) => expect(formatAddCheckpoint(request)).toEqual(bytes),
+  );
+
+  fuzzBytes(
+    'parseSignSubtree',
+    [`subtree 8 13\n${HASH}${HASH}\n${GO_NOTE}`, `subtree 0 1\n${HASH}\n${GO_NOTE}`],
+    parseSignSubtree,
+    (request, bytes) => expect(formatSignSubtree(request)).toEqual(bytes),
   );
 
   fuzzBytes('parsePolicy', [POLICY, 'quorum none\n'], parsePolicy, (policy) => {

@@ -1,0 +1,58 @@
+import { displayOctets } from '@vitrine/core';
+import type { Command } from 'commander';
+import type { Context } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { gatherOnce } from '../gather-once.ts';
+import { type LogOption, logDirectory, openDirectory, withLogDirectoryOption } from '../log-option.ts';
+import { readPolicy } from '../policy-file.ts';
+import { count, printable } from '../text.ts';
+
+interface Options extends LogOption {
+  readonly policy: string;
+  readonly json?: boolean;
+}
+
+/** `vitrine witness gather` */
+export function registerWitnessGather(witness: Command, context: Context): void {
+  withLogDirectoryOption(witness.command('gather'))
+    .summary('have the witnesses of a policy cosign the newest checkpoint')
+    .description(
+      'Send the newest checkpoint of a log to the witnesses of a policy, with the proof that it grew from what each of them knows, and keep ' +
+        'their cosignatures. For a log that nobody serves: vitrine serve --policy does this by itself.',
+    )
+    .requiredOption('--policy <file>', 'the policy that names the witnesses, with their URLs')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', '\nExample:\n  $ vitrine witness gather --policy policy --log ./log\n')
+    .action((options: Options) => witnessGather(context, options));
+}
+
+async function witnessGather(context: Context, options: Options): Promise<void> {
+  const { output } = context;
+  const loaded = await readPolicy(options.policy);
+  await using log = await openDirectory(await logDirectory(context, options));
+  const { published, witnesses } = await gatherOnce(context, log, loaded);
+  const { size } = log.checkpoint();
+  const given = witnesses.filter(({ cosigned }) => cosigned?.size === size);
+  const isMet = published !== undefined && published.size >= size;
+  if (options.json) {
+    const list = witnesses.map(({ name, keyName, cosigned, failure }) => ({
+      witness: displayOctets(name),
+      keyName,
+      ...(cosigned && { size: cosigned.size, time: cosigned.time }),
+      ...(failure && { failure: failure.message }),
+    }));
+    await output.json({ origin: log.origin, size, satisfied: isMet, witnesses: list });
+  } else {
+    await output.text(
+      `${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.length} of ${witnesses.length} witnesses cosigned\n`,
+    );
+    for (const { name, failure } of witnesses) {
+      if (failure !== undefined) output.note(`${displayOctets(name)}: ${printable(failure.message)}`);
+    }
+  }
+  if (!isMet)
+    throw new CliError(
+      'witness-pending',
+      'too few witnesses have cosigned for the policy: those who did are not asked again, run this later',
+    );
+}

@@ -1,0 +1,41 @@
+import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { WitnessStatus } from '@vitrine/witness';
+import type { Context } from './context.ts';
+import { interrupted } from './errors.ts';
+import type { LoadedPolicy } from './policy-file.ts';
+
+/** What came of asking all witnesses of a policy. */
+export interface Gathered {
+  /** The newest checkpoint that satisfies the policy, if there is one. */
+  readonly published: LogCheckpoint | undefined;
+  readonly witnesses: readonly WitnessStatus[];
+}
+
+/**
+ * Asks the witnesses of a policy to cosign a log's newest checkpoint, each until it has answered or failed once.
+ *
+ * @throws WitnessError `log-behind` if one knows a larger tree; CoreError `policy-log`; CliError `interrupted`
+ */
+export async function gatherOnce(context: Context, log: Log, { policy, schemes }: LoadedPolicy): Promise<Gathered> {
+  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
+  const { signal } = context;
+  await using gatherer = new Gatherer({
+    log,
+    policy,
+    schemes,
+    fetch: await httpFetch(context),
+    now: () => context.now(),
+    startUnwitnessed: true,
+  });
+  const stop = (): void => void gatherer[Symbol.asyncDispose]();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await gatherer.settled();
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+  if (signal.aborted) throw interrupted();
+  const refusal = gatherer.refusal();
+  if (refusal !== undefined) throw refusal;
+  return { published: gatherer.published(), witnesses: gatherer.status() };
+}

@@ -1,0 +1,44 @@
+import type { Log } from '@vitrine/core/log';
+import type { createLogger } from '@vitrine/server';
+import type { Gatherer, WitnessStatus } from '@vitrine/witness';
+import type { Context } from './context.ts';
+import type { LoadedPolicy } from './policy-file.ts';
+
+/** How cosignatures are gathered for a log that is served. */
+export interface GatheringOptions {
+  readonly logger: ReturnType<typeof createLogger>;
+  /** Seconds from one cosigned checkpoint to the same one again, while the log does not grow. */
+  readonly heartbeat?: number | undefined;
+  /** Whether the log takes entries before it was compared with what its witnesses saw. */
+  readonly startUnwitnessed?: boolean | undefined;
+}
+
+/** Begins to have the checkpoints of a log cosigned by the witnesses of a policy, and says in the server's own log how that goes. */
+export async function gatherCosignatures(
+  context: Context,
+  log: Log,
+  { policy, schemes }: LoadedPolicy,
+  { logger, heartbeat, startUnwitnessed }: GatheringOptions,
+): Promise<Gatherer> {
+  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
+  const gatherer = new Gatherer({
+    log,
+    policy,
+    schemes,
+    fetch: await httpFetch(context),
+    now: () => context.now(),
+    ...(heartbeat !== undefined && { heartbeat: heartbeat * 1000 }),
+    ...(startUnwitnessed && { startUnwitnessed }),
+    onPublished: ({ size }) => logger.debug({ size }, 'the checkpoint satisfies the policy'),
+    onFailure: (witnesses, { code, message }) =>
+      logger.warn({ witnesses, code, reason: message }, 'a witness gave no cosignature'),
+    onRefusal: (error) => logger.fatal({ err: error }, 'nothing is appended any more'),
+  });
+  for (const { name, failure } of gatherer.status().filter(isOutOfReach)) {
+    logger.warn({ witness: name, reason: failure?.message }, 'a witness of the policy cannot be asked');
+  }
+  gatherer.start();
+  return gatherer;
+}
+
+const isOutOfReach = ({ url }: WitnessStatus): boolean => url === undefined;

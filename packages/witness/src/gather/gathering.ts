@@ -1,0 +1,61 @@
+import {
+  CoreError,
+  cosignatureTime,
+  formatSignedNote,
+  type Policy,
+  parseSignedNote,
+  renewSignatures,
+  type SignatureScheme,
+  type SignedNote,
+  verifyCheckpoint,
+} from '@vitrine/core';
+import type { LogCheckpoint } from '@vitrine/core/log';
+import type { WitnessLine } from './witness-answer.ts';
+
+/** The cosignatures that have come for one checkpoint. */
+export class Gathering {
+  readonly target: LogCheckpoint;
+  readonly #policy: Policy;
+  readonly #schemes: readonly SignatureScheme[];
+  #note: SignedNote;
+
+  /** @param target with the cosignatures that it has already */
+  constructor(target: LogCheckpoint, policy: Policy, schemes: readonly SignatureScheme[]) {
+    this.target = target;
+    this.#policy = policy;
+    this.#schemes = schemes;
+    this.#note = parseSignedNote(target.note);
+  }
+
+  /** Adds lines, each in the place of an older one of its key. Whether any was new. */
+  add(lines: readonly WitnessLine[]): boolean {
+    const newer = lines.filter(({ line, time }) => {
+      const before = this.#note.signatures.filter((l) => l.keyName === line.keyName && l.keyId === line.keyId);
+      return before.every(({ signature }) => cosignatureTime(signature) < time);
+    });
+    if (newer.length === 0) return false;
+    try {
+      this.#note = renewSignatures(
+        this.#note,
+        newer.map(({ line }) => line),
+      );
+      return true;
+    } catch (error) {
+      // A note has room for so many signatures.
+      if (error instanceof CoreError) return false;
+      throw error;
+    }
+  }
+
+  /** The checkpoint with all lines, if the policy is satisfied by it. */
+  satisfied(): Uint8Array | undefined {
+    const note = formatSignedNote(this.#note);
+    try {
+      verifyCheckpoint(note, this.#policy, { schemes: this.#schemes });
+      return note;
+    } catch (error) {
+      if (error instanceof CoreError && error.code === 'policy-quorum') return undefined;
+      throw error;
+    }
+  }
+}

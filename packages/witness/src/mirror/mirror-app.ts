@@ -1,0 +1,145 @@
+import { pipeline, Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { formatSignatureLines, MAX_ADD_CHECKPOINT_SIZE, type NoteSignature } from '@vitrine/core';
+import { Hono } from 'hono';
+import { WitnessError } from '../error.ts';
+import { answer, errorAnswer, PLAIN, problem } from '../http/answer.ts';
+import { BodyBudget, withBody } from '../http/read-body.ts';
+import { originHash } from '../witness/origin-hash.ts';
+import { type AddEntriesAnswer, addEntries } from './add-entries.ts';
+import { ByteStream } from './byte-stream.ts';
+import type { Mirror } from './mirror.ts';
+import { formatMirrorInfo, MIRROR_INFO_TYPE } from './mirror-info.ts';
+
+/** How a mirror is served. */
+export interface MirrorAppOptions {
+  readonly mirror: Mirror;
+  /** Called once a checkpoint was added: whoever pulls can do so now. */
+  readonly onPending?: (() => void) | undefined;
+  /** Milliseconds for which a log that wants the index vouched for waits until its entries are copied. */
+  readonly waitTimeout?: number | undefined;
+  /** Told of faults of the mirror itself. */
+  readonly onFault?: ((error: unknown) => void) | undefined;
+}
+
+// Less than a log waits for a witness.
+const WAIT_TIMEOUT = 8_000;
+/** Seconds for which a cosignature is given again, before a new one is made. */
+const RENEWAL = 5;
+/** Uploads at a time: each can have a package of 16 MiB in memory. */
+const MAX_UPLOADS = 16;
+const BODY_BUDGET = 64 << 20;
+/** Bytes of a compressed body that are read before they are needed. */
+const READ_AHEAD = 16_384;
+const ENTRIES_TYPE = 'application/octet-stream';
+const REFUSALS = { 400: 'witness-request', 404: 'witness-log', 422: 'witness-proof' } as const;
+/** The monitoring prefix of whoever vouches for the index, which is another cosigner than the mirror. */
+const INDEX_PREFIX = '/index';
+
+/**
+ * The endpoints of a mirror's submission prefix, and the monitoring prefix `/index/` of its keys that vouch for the index. The copy
+ * itself is served elsewhere. https://c2sp.org/tlog-mirror#updating-a-mirror
+ */
+export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFault }: MirrorAppOptions): Hono {
+  const app = new Hono();
+  const budget = new BodyBudget(BODY_BUDGET);
+  let uploads = 0;
+
+  app.post('/add-checkpoint', async (c) => {
+    const limit = MAX_ADD_CHECKPOINT_SIZE;
+    const { checkpoint } = await withBody(c.req.raw, { limit, budget }, (body) => mirror.pending.add(body));
+    onPending?.();
+    // The mirror itself signs when the entries are there. https://c2sp.org/tlog-mirror#add-checkpoint
+    if (!mirror.vouchesForIndex) return answer(new Uint8Array(0), PLAIN);
+    return indexAnswer(mirror, checkpoint.size, waitTimeout);
+  });
+
+  app.post('/add-entries', async (c) => {
+    const { headers, body } = c.req.raw;
+    const encoding = headers.get('content-encoding') ?? 'identity';
+    if (headers.get('content-type') !== ENTRIES_TYPE || !['gzip', 'identity'].includes(encoding)) {
+      const detail = `entries come as ${ENTRIES_TYPE}, as they are or with gzip`;
+      return accepting(problem({ status: 415, code: 'witness-request', detail }));
+    }
+    if (uploads >= MAX_UPLOADS) {
+      const detail = 'too many uploads at one time';
+      return accepting(problem({ status: 503, code: 'witness-limit', detail, retryAfter: 1 }));
+    }
+    uploads++;
+    const stream = new ByteStream(chunksOf(body, encoding === 'gzip'));
+    try {
+      return accepting(entriesAnswer(await addEntries(mirror, stream)));
+    } catch (error) {
+      if (!(error instanceof WitnessError)) throw error;
+      return accepting(errorAnswer(error, onFault));
+    } finally {
+      uploads--;
+      await stream.cancel();
+    }
+  });
+
+  app.get(`${INDEX_PREFIX}/${originHash(mirror.origin)}/checkpoint`, () => {
+    const note = mirror.indexCheckpoint();
+    if (note === undefined) {
+      const detail = 'nobody has vouched here for the index of a checkpoint';
+      return problem({ status: 404, code: 'witness-log', detail });
+    }
+    return answer(note, PLAIN, { 'access-control-allow-origin': '*', 'cache-control': 'no-cache' });
+  });
+
+  app.onError((error) => {
+    // What else goes wrong, here or in what is served beside this, whoever serves it all has an answer for.
+    if (!(error instanceof WitnessError)) throw error;
+    return errorAnswer(error, onFault);
+  });
+  return app;
+}
+
+/** Waits until the entries are copied and the index is derived, and answers as a witness does. */
+async function indexAnswer(mirror: Mirror, size: number, timeout: number): Promise<Response> {
+  if (!(await mirror.waitFor(size, timeout))) {
+    const detail = `the mirror does not have all ${size} entries yet, or their index is not right`;
+    return problem({ status: 503, code: 'mirror-behind', detail, retryAfter: 1 });
+  }
+  if (mirror.replica.size === size) await mirror.renew(size, RENEWAL);
+  if (mirror.replica.size === size) return answer(signatureLines(mirror.indexCosignatures()), PLAIN);
+  // A larger one is there by now: of this one nobody says any more that it is the largest.
+  throw new WitnessError('witness-conflict', 'the log has grown', { size: (await mirror.pending.newest())!.size });
+}
+
+function entriesAnswer(result: AddEntriesAnswer): Response {
+  switch (result.status) {
+    case 200:
+      return answer(signatureLines(result.signatures), PLAIN);
+    case 202:
+    case 409:
+      return answer(new TextEncoder().encode(formatMirrorInfo(result.info)), MIRROR_INFO_TYPE, {}, result.status);
+    default:
+      return problem({ status: result.status, code: REFUSALS[result.status], detail: result.reason });
+  }
+}
+
+/** A mirror without a key has none to answer with. */
+const signatureLines = (signatures: readonly NoteSignature[]): Uint8Array =>
+  signatures.length === 0 ? new Uint8Array(0) : formatSignatureLines(signatures);
+
+/** Says how entries can be compressed. RFC 7694 */
+function accepting(response: Response): Response {
+  response.headers.set('accept-encoding', 'gzip');
+  return response;
+}
+
+/** The body as it comes. */
+async function* chunksOf(body: ReadableStream<Uint8Array> | null, isCompressed: boolean): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  if (!isCompressed) return yield* body as unknown as AsyncIterable<Uint8Array>;
+  // Not a DecompressionStream: that expands all that comes, whether or not anybody reads it.
+  const source = Readable.fromWeb(body as never, { highWaterMark: READ_AHEAD });
+  const expanded = createGunzip();
+  pipeline(source, expanded, () => {});
+  try {
+    yield* expanded;
+  } finally {
+    source.destroy();
+  }
+}

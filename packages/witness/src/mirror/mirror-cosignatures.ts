@@ -1,0 +1,106 @@
+import {
+  type Cosigner,
+  equalBytes,
+  formatSignedNote,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  type NoteSignature,
+  parseSignedNote,
+  quote,
+  type VerifierKey,
+} from '@vitrine/core';
+import { WitnessError } from '../error.ts';
+
+/** The keys of a mirror. */
+export interface MirrorKeys {
+  /** What they sign is stored, and can be had. */
+  readonly keys?: readonly Cosigner[] | undefined;
+  /** What they sign also has an index that was derived again. */
+  readonly indexKeys?: readonly Cosigner[] | undefined;
+}
+
+/** Bytes of an origin in a cosignature of type 0x06. https://c2sp.org/tlog-cosignature#ml-dsa-44-signed-message */
+const MAX_ML_DSA_ORIGIN = 255;
+
+/** https://c2sp.org/signed-note#format: as many as a note can have here. */
+const MAX_SIGNATURES = 64;
+
+/**
+ * Each statement has a cosigner of its own, with its own name and keys: who says that the index is right is not the one who says
+ * that the tree is stored, and neither is the log. https://c2sp.org/tlog-mirror#add-checkpoint
+ *
+ * @throws WitnessError `mirror-key`
+ */
+export function checkCosigners(logKeys: readonly VerifierKey[], { keys = [], indexKeys = [] }: MirrorKeys): void {
+  const origin = logKeys[0]?.keyName ?? '';
+  for (const { type } of vkeysOf({ keys, indexKeys })) {
+    if (type === KEY_TYPE_ML_DSA_44_COSIGNATURE && new TextEncoder().encode(origin).length > MAX_ML_DSA_ORIGIN) {
+      throw new WitnessError(
+        'mirror-key',
+        `an ML-DSA-44 cosignature has no room for an origin as long as ${quote(origin)}`,
+      );
+    }
+  }
+  const roles = [logKeys, keys.map(({ vkey }) => vkey), indexKeys.map(({ vkey }) => vkey)];
+  roles.forEach((own, i) => {
+    for (const key of own) {
+      for (const other of roles.slice(i + 1).flat()) {
+        if (key.keyName === other.keyName || equalBytes(key.publicKey, other.publicKey)) {
+          throw new WitnessError(
+            'mirror-key',
+            `${quote(other.keyName)} stands for two: the log, the mirror and who checks the index each have keys and a name of ` +
+              'their own',
+          );
+        }
+      }
+      if (own.some((other) => other !== key && equalBytes(key.publicKey, other.publicKey))) {
+        throw new WitnessError('mirror-key', `one key of ${quote(key.keyName)} is there twice`);
+      }
+    }
+  });
+}
+
+/** The public keys of both kinds. */
+export function vkeysOf({ keys = [], indexKeys = [] }: MirrorKeys): VerifierKey[] {
+  return [...keys, ...indexKeys].map(({ vkey }) => vkey);
+}
+
+/** The lines of a note that are by some keys. */
+export function linesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): NoteSignature[] {
+  return parseSignedNote(note).signatures.filter((line) => isBy(line, keys));
+}
+
+/** A note with no other lines than those by some keys. @throws CoreError `note-malformed` if there are none */
+export function onlyLinesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): Uint8Array {
+  return formatSignedNote({ text: parseSignedNote(note).text, signatures: linesBy(note, keys) });
+}
+
+function isBy(line: NoteSignature, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): boolean {
+  return keys.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
+}
+
+/** What a checkpoint of a mirror is made of. */
+export interface PublishedNoteParts {
+  /** With the log's signatures, and no others. */
+  readonly signed: Uint8Array;
+  /** The mirror's own. */
+  readonly own: readonly NoteSignature[];
+  /** Those of others that came with the checkpoint, of whom the mirror knows nothing. The last to go if there are too many. */
+  readonly others: readonly NoteSignature[];
+  /** What the mirror has published before. */
+  readonly before: Uint8Array | undefined;
+}
+
+/** The log's signatures, the mirror's, and those of others for the same text, the newest of each key. */
+export function publishedNote({ signed, own, others, before }: PublishedNoteParts): Uint8Array {
+  const { text, signatures } = parseSignedNote(signed);
+  const earlier = before === undefined ? undefined : parseSignedNote(before);
+  const kept = earlier?.text === text ? earlier.signatures : [];
+  const mine = [...signatures, ...own];
+  // Nobody speaks for the log or for the mirror.
+  const theirs = [...others, ...kept].filter((line, i, all) => {
+    const first = all.findIndex((other) => other.keyName === line.keyName && other.keyId === line.keyId);
+    return first === i && !isBy(line, mine);
+  });
+  const all = [...mine, ...theirs].slice(0, MAX_SIGNATURES);
+  return formatSignedNote({ text, signatures: all });
+}

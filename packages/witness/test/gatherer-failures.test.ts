@@ -1,0 +1,122 @@
+import type { ServerResponse } from 'node:http';
+import {
+  cosign,
+  cosignerOf,
+  formatSignatureLines,
+  type PrivateKey,
+  parseAddCheckpoint,
+  parseSignedNote,
+  verifyCheckpoint,
+} from '@vitrine/core';
+import { describe, expect, test, vi } from 'vitest';
+import { createLog, gather, grow, never, policyOf, seconds, served, THIRD } from './support/gathering.ts';
+import { keyOf, schemes, utf8 } from './support/logs.ts';
+import { bodyOf, serve } from './support/servers.ts';
+import { ED25519, ML_DSA } from './support/witnesses.ts';
+
+describe('A witness fails, and is left out, while others go on', () => {
+  const answer =
+    (status: number, body: string | Uint8Array, headers: Record<string, string> = {}) =>
+    async (request: Parameters<typeof bodyOf>[0], response: ServerResponse): Promise<void> => {
+      await bodyOf(request);
+      response.writeHead(status, headers).end(body);
+    };
+  const size409 = (body: string): ReturnType<typeof answer> =>
+    answer(409, body, { 'content-type': 'text/x.tlog.size' });
+
+  /** Cosigns what it is sent, but for what is told otherwise. */
+  const lie =
+    ({
+      key = THIRD,
+      time = seconds(),
+      change = (text: string) => text,
+    }: {
+      key?: PrivateKey;
+      time?: number;
+      change?: (text: string) => string;
+    }) =>
+    async (request: Parameters<typeof bodyOf>[0], response: ServerResponse): Promise<void> => {
+      const { checkpoint } = parseAddCheckpoint(utf8(await bodyOf(request)));
+      const text = change(parseSignedNote(checkpoint).text);
+      const line = await cosign({ text, cosigner: cosignerOf(key, { schemes }), time });
+      response.writeHead(200).end(formatSignatureLines([line]));
+    };
+
+  test.each<[string, string, string, Parameters<typeof serve>[0]]>([
+    ['hangs', 'witness-unreachable', 'no answer within', () => {}],
+    [
+      'hangs in the middle of its answer',
+      'witness-unreachable',
+      'no answer within',
+      (_, r) => r.writeHead(200).write('— '),
+    ],
+    ['closes the connection', 'witness-unreachable', '', (q) => q.socket.destroy()],
+    ['answers 400', 'witness-refused', 'it answers 400: bad', answer(400, 'bad\n')],
+    ['answers 403', 'witness-refused', 'it answers 403', answer(403, '')],
+    ['answers 404', 'witness-refused', 'it answers 404', answer(404, '{"detail":"unknown"}')],
+    [
+      'answers 422 with its reason',
+      'witness-refused',
+      'it answers 422: another tree',
+      answer(422, '{"detail":"another tree"}', { 'content-type': 'application/problem+json' }),
+    ],
+    ['answers 503', 'witness-refused', 'it answers 503', answer(503, 'x', { 'retry-after': '1' })],
+    ['redirects', 'witness-answer', 'redirection', answer(307, '', { location: 'http://127.0.0.1:9/' })],
+    ['answers garbage', 'witness-answer', 'not a valid cosignature', answer(200, 'garbage')],
+    ['answers nothing', 'witness-answer', 'not a valid cosignature', answer(200, '')],
+    ['answers more than anybody has to say', 'witness-answer', 'longer than', answer(200, Buffer.alloc(1 << 20, 0x41))],
+    ['answers 409 without a size', 'witness-answer', '409 without a size', size409('')],
+    ['answers 409 with no number', 'witness-answer', '409 without a size', size409('0x1\n')],
+    ['answers 409 with another type', 'witness-answer', '409 without a size', answer(409, '1\n')],
+    ['answers 409 with the size that it was asked from', 'witness-answer', 'refuses to go on from', size409('0\n')],
+    [
+      'answers 409 with another size each time',
+      'witness-answer',
+      'another size each time',
+      (() => {
+        let n = 0;
+        return (q, r) => size409(`${(n++ % 2) + 1}\n`)(q, r);
+      })(),
+    ],
+    ['cosigns with another key', 'witness-answer', 'no cosignature by its key', lie({ key: keyOf('other', 0x04, 9) })],
+    ['cosigns another tree', 'witness-answer', 'is not valid', lie({ change: (t) => t.replace('\n3\n', '\n4\n') })],
+    ['cosigns in the future', 'witness-answer', 'of the future', lie({ time: seconds() + 1000 })],
+  ])('that %s', async (_, code, message, handler) => {
+    const log = await createLog();
+    const [good, bad] = [await served(ED25519), await serve(handler)];
+    const policy = policyOf(
+      [
+        [ED25519, good.url],
+        [THIRD, bad.url],
+      ],
+      1,
+    );
+    await grow(log, 3);
+    const failures: string[] = [];
+    const gatherer = gather({
+      log,
+      policy,
+      timeout: 300,
+      backoff: { base: 60_000, max: 60_000 },
+      onFailure: ([name], error) => failures.push(`${name} ${error.code}`),
+    });
+    await gatherer.waitFor(3, never());
+    await vi.waitFor(() => expect(failures).toEqual([`w1 ${code}`]));
+    expect(gatherer.status()[1]?.failure).toMatchObject({ code, message: expect.stringContaining(message) });
+    expect(gatherer.status()[1]?.cosigned).toBeUndefined();
+    expect(verifyCheckpoint(gatherer.published()!.note, policy).cosignatures).toMatchObject([{ witness: 'w0' }]);
+    // The log goes on.
+    expect((await gatherer.waitFor(await grow(log), never())).size).toBe(4);
+    expect(gatherer.refusal()).toBeUndefined();
+  });
+
+  test('that cosigns without a time, with a key of type 0x06', async () => {
+    const log = await createLog();
+    const bad = await serve(lie({ key: ML_DSA, time: 0 }));
+    await grow(log, 3);
+    const gatherer = gather({ log, policy: policyOf([[ML_DSA, bad.url]]) });
+    await gatherer.settled();
+    expect(gatherer.status()[0]?.failure).toMatchObject({ message: 'its cosignature has no time' });
+    expect(gatherer.published()).toBeUndefined();
+  });
+});

@@ -1,0 +1,474 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  EMPTY_ROOT,
+  formatSignedNote,
+  formatSignSubtree,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  openCheckpoint,
+  parseSignatureLines,
+  parseSignedNote,
+  verifySubtreeCosignature,
+} from '@vitrine/core';
+import { Level } from 'level';
+import { describe, expect, test } from 'vitest';
+import { BodyBudget, withBody } from '../src/http/read-body.ts';
+import { evidenceFiles } from '../src/witness/evidence.ts';
+import { originHash } from '../src/witness/origin-hash.ts';
+import { temporaryDirectory } from './support/directory.ts';
+import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
+import { refusal } from './support/refusal.ts';
+import { bytesOf, cosignatureTimes, ED25519, ML_DSA, testWitness } from './support/witnesses.ts';
+
+const log = new TestLog();
+const fork = new TestLog({ name: 'other', shared: 3 });
+const HASH = originHash(ORIGIN);
+
+const codeOf = async (response: Response): Promise<string> => ((await response.json()) as { code: string }).code;
+
+describe('add-checkpoint', () => {
+  test('answers with a line of each key, cosignatures of that checkpoint with the time', async () => {
+    const w = await testWitness();
+    const response = await w.add(await log.request(0, 5));
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    const body = text(await bytesOf(response.clone()));
+    expect(body).toMatch(/^(— [^ ]+ [^ ]+\n){2}$/);
+    expect(await cosignatureTimes(response, await log.note(5))).toEqual({
+      [ED25519.vkey.keyName]: TIME,
+      [ML_DSA.vkey.keyName]: TIME,
+    });
+  });
+
+  test.each([
+    [400, 'a malformed request', async () => utf8('old 0\n')],
+    [400, 'an old size above the checkpoint’s', () => log.request(6, 5, { proof: [] })],
+    [403, 'a checkpoint that its log did not sign', () => log.request(0, 5, { keys: [keyOf(ORIGIN, 1, 9)] })],
+    [404, 'a log that is not known', () => new TestLog({ origin: 'example.com/unknown' }).request(0, 5)],
+    [422, 'a tree without entries that has another root', () => log.request(0, 0, { root: log.tree.root(1) })],
+    [422, 'a proof from nothing', () => log.request(0, 5, { proof: [EMPTY_ROOT] })],
+  ])('answers %d to %s, and cosigns nothing', async (status, _, request) => {
+    const w = await testWitness();
+    const response = await w.add(await request());
+    expect(response.status).toBe(status);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(text(await bytesOf(response))).not.toContain('—');
+    expect((await w.app.request(`/${HASH}/checkpoint`)).status).toBe(404);
+    expect(w.faults).toEqual([]);
+  });
+
+  test('answers 409 with the size that it cosigned last, as text/x.tlog.size', async () => {
+    const w = await testWitness();
+    for (const [oldSize, known] of [
+      [3, 0],
+      [0, 5],
+      [4, 5],
+    ] as const) {
+      if (known === 5) await w.add(await log.request(0, 5));
+      const response = await w.add(await log.request(oldSize, 7));
+      expect(response.status).toBe(409);
+      expect(response.headers.get('content-type')).toBe('text/x.tlog.size');
+      expect(text(await bytesOf(response))).toBe(`${known}\n`);
+    }
+  });
+
+  test('answers 422 to a log that signs two histories, and keeps the evidence', async () => {
+    const w = await testWitness();
+    expect((await w.add(await log.request(0, 5))).status).toBe(200);
+    expect((await w.add(await fork.request(5, 5))).status).toBe(422);
+    expect((await w.add(await fork.request(5, 9))).status).toBe(422);
+    expect(w.found).toEqual([
+      ['two-roots', 'new'],
+      ['unproven', 'new'],
+    ]);
+    expect(await evidenceFiles(join(w.directory, 'evidence'))).toHaveLength(2);
+    // The log itself goes on.
+    expect((await w.add(await log.request(5, 9))).status).toBe(200);
+  });
+
+  test('answers 413 to what is larger than any request, whether or not it says so', async () => {
+    const w = await testWitness();
+    const large = new Uint8Array(2 << 20);
+    const announced = await w.add(large);
+    expect([announced.status, await codeOf(announced)]).toEqual([413, 'witness-too-large']);
+    const stream = new ReadableStream({
+      start: (controller) => {
+        controller.enqueue(large);
+        controller.close();
+      },
+    });
+    const init = { method: 'POST', body: stream, duplex: 'half' } as RequestInit;
+    expect((await w.app.request('/add-checkpoint', init)).status).toBe(413);
+    const headers = { 'content-encoding': 'gzip' };
+    expect((await w.app.request('/add-checkpoint', { method: 'POST', body: 'x', headers })).status).toBe(400);
+  });
+
+  test('is for POST only', async () => {
+    const w = await testWitness();
+    for (const method of ['GET', 'PUT', 'DELETE']) {
+      expect((await w.app.request('/add-checkpoint', { method })).status).toBe(404);
+    }
+  });
+
+  test('answers 503, and says nothing of why, when its state cannot be used', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    await w.witness.state[Symbol.asyncDispose]();
+    const response = await w.add(await log.request(5, 9));
+    expect(response.status).toBe(503);
+    expect(text(await bytesOf(response))).not.toContain(w.directory);
+    expect(w.faults).toMatchObject([{ code: 'state-closed' }]);
+  });
+});
+
+describe('a cosignature', () => {
+  test('of the same checkpoint again is newer, after a while', async () => {
+    const w = await testWitness();
+    const note = await log.note(5);
+    const first = await bytesOf(await w.add(await log.request(0, 5)));
+    const ask = async (): Promise<Response> => w.add(await log.request(5, 5));
+    w.now = TIME + 4;
+    expect(await bytesOf(await ask())).toEqual(first);
+    w.now = TIME + 5;
+    expect(await cosignatureTimes(await ask(), note)).toMatchObject({ [ML_DSA.vkey.keyName]: TIME + 5 });
+    // Also by the next process.
+    const next = await w.again();
+    next.now = TIME + 6;
+    expect(await cosignatureTimes(await next.add(await log.request(5, 5)), note)).toMatchObject({
+      [ED25519.vkey.keyName]: TIME + 5,
+    });
+  });
+
+  test('never has an earlier time than the one before, also after a restart; and a clock that is far behind makes none', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    const next = await w.again();
+    next.now = TIME - 300;
+    const response = await next.add(await log.request(5, 6));
+    expect(await cosignatureTimes(response, await log.note(6))).toMatchObject({ [ED25519.vkey.keyName]: TIME });
+    next.now = TIME - 301;
+    const behind = await next.add(await log.request(6, 7));
+    expect([behind.status, await codeOf(behind)]).toEqual([503, 'witness-clock']);
+    expect(next.faults).toMatchObject([{ code: 'witness-clock' }]);
+    next.now = TIME;
+    expect((await next.add(await log.request(7, 7))).status).toBe(200);
+  });
+
+  test('has a time even if the clock says 0', async () => {
+    const w = await testWitness();
+    w.now = 0;
+    const times = await cosignatureTimes(await w.add(await log.request(0, 5)), await log.note(5));
+    expect(Object.values(times)).toEqual([1, 1]);
+  });
+
+  test('of type 0x04 covers the extension lines that the log signed', async () => {
+    const w = await testWitness();
+    const extensions = ['extension'];
+    const response = await w.add(await log.request(0, 5, { extensions }));
+    expect(Object.keys(await cosignatureTimes(response, await log.note(5, { extensions })))).toHaveLength(2);
+    expect(text(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)))).toContain('\nextension\n');
+  });
+
+  test('is not made of extension lines that the log did not sign: only what leaves them out is', async () => {
+    const byMlDsa = new TestLog({ keys: [keyOf(ORIGIN, KEY_TYPE_ML_DSA_44_COSIGNATURE, 8)] });
+    const w = await testWitness({ logs: [byMlDsa] });
+    const extensions = ['anybody put this here'];
+    const response = await w.add(await byMlDsa.request(0, 5, { extensions }));
+    const note = await byMlDsa.note(5, { extensions });
+    expect(Object.keys(await cosignatureTimes(response, note, { log: byMlDsa }))).toEqual([ML_DSA.vkey.keyName]);
+    expect(text(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)))).not.toContain('anybody');
+
+    const only = await testWitness({ logs: [byMlDsa], keys: [ED25519] });
+    const refused = await only.add(await byMlDsa.request(0, 5, { extensions }));
+    expect([refused.status, await codeOf(refused)]).toEqual([403, 'witness-signature']);
+    // It was not stored either.
+    expect((await only.add(await byMlDsa.request(0, 3))).status).toBe(200);
+  });
+
+  test('of type 0x06 is not asked for an origin that it has no room for', async () => {
+    const long = new TestLog({ origin: `example.com/${'o'.repeat(250)}` });
+    const both = await testWitness({ logs: [long] });
+    const times = await cosignatureTimes(await both.add(await long.request(0, 5)), await long.note(5), { log: long });
+    expect(Object.keys(times)).toEqual([ED25519.vkey.keyName]);
+    const only = await testWitness({ logs: [long], keys: [ML_DSA] });
+    expect((await only.add(await long.request(0, 5))).status).toBe(403);
+    expect(await only.witness.state.checkpoints(long.origin)).toEqual([]);
+  });
+});
+
+describe('the monitoring prefix', () => {
+  test('has the newest checkpoint with the log’s signature and the cosignatures that were given, also after a restart', async () => {
+    const w = await testWitness();
+    const more = [{ keyName: 'stranger.example', keyId: 1, signature: utf8('anything') }];
+    const given: Uint8Array[] = [];
+    for (const [oldSize, size] of [
+      [0, 5],
+      [5, 9],
+    ] as const) {
+      given.push(await bytesOf(await w.add(await log.request(oldSize, size, { more }))));
+    }
+    const expected = `${text(await log.note(9))}${text(given[1]!)}`;
+    const check = async ({ app }: Pick<typeof w, 'app'>): Promise<void> => {
+      const response = await app.request(`/${HASH}/checkpoint`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+      expect(text(await bytesOf(response))).toBe(expected);
+    };
+    await check(w);
+    const next = await w.again();
+    await check(next);
+    // A web server can have it as it is.
+    expect(text(readFileSync(join(w.directory, 'monitoring', HASH, 'checkpoint')))).toBe(expected);
+    // Of other keys that the witness has later, they are still those that were given.
+    const later = await next.again({ keys: [keyOf('witness.example/new', 0x04, 44)] });
+    await check(later);
+    expect((await later.add(await log.request(9, 9))).status).toBe(200);
+  });
+
+  test('has nothing of logs that were never cosigned, and at no other path', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    for (const path of [
+      `/${originHash('example.com/other')}/checkpoint`,
+      `/${HASH.toUpperCase()}/checkpoint`,
+      `/${HASH.slice(1)}/checkpoint`,
+      `/${HASH}`,
+      `/${HASH}/checkpoint/`,
+      '/checkpoint',
+    ]) {
+      expect((await w.app.request(path)).status, path).toBe(404);
+    }
+    expect((await w.app.request(`/${HASH}/checkpoint`, { method: 'POST' })).status).toBe(404);
+    expect((await w.app.request(`/${HASH}/checkpoint`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('keeps a log that the witness does not cosign any more', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    const next = await w.again({ logs: [] });
+    expect((await next.app.request(`/${HASH}/checkpoint`)).status).toBe(200);
+    expect((await next.add(await log.request(5, 6))).status).toBe(404);
+  });
+});
+
+describe('What a witness kept is not used', () => {
+  test('if the database has forgotten what was cosigned', async () => {
+    const ahead = await testWitness();
+    for (const [oldSize, size] of [
+      [0, 5],
+      [5, 9],
+    ] as const)
+      await ahead.add(await log.request(oldSize, size));
+    const file = (directory: string): string => join(directory, 'monitoring', HASH, 'checkpoint');
+    const cosigned = readFileSync(file(ahead.directory));
+    const behind = await testWitness();
+    await behind.add(await log.request(0, 5));
+    writeFileSync(file(behind.directory), cosigned);
+    const next = await behind.again();
+    expect((await next.add(await log.request(5, 6))).status).toBe(503);
+    expect((await next.app.request(`/${HASH}/checkpoint`)).status).toBe(503);
+    expect(next.faults).toMatchObject([{ code: 'state-corrupt' }, { code: 'state-corrupt' }]);
+    // All of it.
+    const { directory } = next;
+    await next.witness[Symbol.asyncDispose]();
+    const db = new Level(join(directory, 'db'));
+    await db.clear();
+    await db.close();
+    const empty = await testWitness({ directory });
+    expect((await empty.add(await log.request(0, 6))).status).toBe(503);
+  });
+
+  test('if the cosigned checkpoint was changed, or is that of another log', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    const file = join(w.directory, 'monitoring', HASH, 'checkpoint');
+    const good = readFileSync(file, 'utf8');
+    for (const bad of [
+      '',
+      good.replace('\n5\n', '\n4\n'),
+      good.slice(0, -9),
+      good.replace(ORIGIN, 'example.com/other'),
+    ]) {
+      writeFileSync(file, bad);
+      const next = await w.again();
+      expect((await next.app.request(`/${HASH}/checkpoint`)).status).toBe(503);
+      await next.witness[Symbol.asyncDispose]();
+    }
+    writeFileSync(file, good);
+    expect((await (await w.again()).app.request(`/${HASH}/checkpoint`)).status).toBe(200);
+  });
+});
+
+test('A checkpoint that an earlier version kept in a file is taken over once, and the file stays', async () => {
+  const directory = temporaryDirectory();
+  const file = join(directory, 'example.com+log.checkpoint');
+  const more = [{ keyName: 'stranger.example', keyId: 1, signature: utf8('anything') }];
+  writeFileSync(file, await log.note(5, { more }));
+  const w = await testWitness({ directory });
+  const conflict = await w.add(await log.request(0, 9));
+  expect([conflict.status, text(await bytesOf(conflict))]).toEqual([409, '5\n']);
+  expect((await w.add(await fork.request(5, 5))).status).toBe(422);
+  expect((await w.add(await log.request(5, 9))).status).toBe(200);
+  // Whatever becomes of it.
+  expect(readFileSync(file)).toEqual(Buffer.from(await log.note(5, { more })));
+  writeFileSync(file, 'x');
+  expect((await (await w.again()).add(await log.request(9, 12))).status).toBe(200);
+});
+
+test('A checkpoint in the file of an earlier version is refused if the log did not sign it', async () => {
+  for (const note of [
+    utf8(''),
+    await log.note(5, { keys: [keyOf(ORIGIN, 1, 9)] }),
+    await new TestLog({ origin: 'o' }).note(3),
+  ]) {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'example.com+log.checkpoint'), note);
+    const w = await testWitness({ directory });
+    expect((await w.add(await log.request(0, 9))).status).toBe(503);
+    expect(w.faults).toMatchObject([{ code: 'state-corrupt' }]);
+  }
+});
+
+describe('A log that grows too fast', () => {
+  test('is told to wait, and not held to what it asked for; others go on', async () => {
+    const other = new TestLog({ origin: 'example.com/other' });
+    const w = await testWitness({ logs: [log, other], growth: { perSecond: 0.5, burst: 2 } });
+    for (const size of [1, 2]) expect((await w.add(await log.request(size - 1, size))).status).toBe(200);
+    const limited = await w.add(await log.request(2, 3));
+    expect([limited.status, await codeOf(limited)]).toEqual([429, 'witness-limit']);
+    expect(limited.headers.get('retry-after')).toMatch(/^[12]$/);
+    expect((await w.add(await log.request(2, 2))).status).toBe(200);
+    expect((await w.add(await other.request(0, 3))).status).toBe(200);
+  });
+
+  test('is the log itself: nobody else can use up what it may grow', async () => {
+    const w = await testWitness({ growth: { perSecond: 0.001, burst: 2 } });
+    expect((await w.add(await log.request(0, 5))).status).toBe(200);
+    for (let i = 0; i < 5; i++) {
+      // What everybody has, and what nobody signed.
+      await w.add(await log.request(0, 5));
+      await w.add(await log.request(5, 5));
+      await w.add(await log.request(5, 9, { proof: [EMPTY_ROOT] }));
+      await w.add(await log.request(5, 9, { keys: [keyOf(ORIGIN, 1, 9)] }));
+    }
+    expect((await w.add(await log.request(5, 9))).status).toBe(200);
+    // Another text of the same tree is something that only the log can make.
+    expect((await w.add(await log.request(9, 9, { extensions: ['other'] }))).status).toBe(429);
+  });
+});
+
+describe('sign-subtree', () => {
+  const witness = (): ReturnType<typeof testWitness> => testWitness({ signsSubtrees: true });
+
+  async function request(
+    w: Awaited<ReturnType<typeof witness>>,
+    [start, end]: readonly [number, number],
+    { checkpoint, proof, root }: { checkpoint?: Uint8Array; proof?: readonly Uint8Array[]; root?: Uint8Array } = {},
+  ): Promise<Uint8Array> {
+    return formatSignSubtree({
+      subtree: { start, end },
+      subtreeRoot: root ?? log.tree.hash(start, end),
+      proof: proof ?? log.tree.subtreeProof(start, end, 14),
+      checkpoint: checkpoint ?? (await bytesOf(await w.app.request(`/${HASH}/checkpoint`))),
+    });
+  }
+
+  test('cosigns a part of a tree that the witness cosigned, without a time', async () => {
+    const w = await witness();
+    await w.add(await log.request(0, 14));
+    for (const [start, end] of [
+      [8, 13],
+      [0, 14],
+      [4, 8],
+      [13, 14],
+    ] as const) {
+      const response = await w.subtree(await request(w, [start, end]));
+      expect(response.status).toBe(200);
+      const [line, ...others] = parseSignatureLines(await bytesOf(response));
+      expect(others).toEqual([]);
+      const subtree = { origin: ORIGIN, start, end, root: log.tree.hash(start, end) };
+      expect(verifySubtreeCosignature(subtree, line!, ML_DSA.vkey, { schemes })).toBe(0);
+    }
+  });
+
+  test('takes a reference that has only one of its own signatures', async () => {
+    const w = await witness();
+    await w.add(await log.request(0, 14));
+    const note = parseSignedNote(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)));
+    for (const { vkey } of [ED25519, ML_DSA]) {
+      const signatures = note.signatures.filter(({ keyName }) => keyName === vkey.keyName);
+      const checkpoint = formatSignedNote({ ...note, signatures });
+      expect((await w.subtree(await request(w, [8, 13], { checkpoint }))).status).toBe(200);
+    }
+  });
+
+  test.each([
+    [400, 'what is malformed', async () => utf8('subtree 0 1\n')],
+    [400, 'what is no subtree', (w) => request(w, [3, 5])],
+    [400, 'a subtree beyond the tree', (w) => request(w, [8, 16], { proof: [] })],
+    [403, 'a reference that it did not cosign', async (w) => request(w, [8, 13], { checkpoint: await log.note(14) })],
+    [
+      404,
+      'a log that is not known',
+      async (w) => request(w, [8, 13], { checkpoint: await new TestLog({ origin: 'o' }).note(14) }),
+    ],
+    [422, 'another root', (w) => request(w, [8, 13], { root: log.tree.root(5) })],
+    [422, 'a proof that is too short', (w) => request(w, [8, 13], { proof: [] })],
+  ] as [number, string, (w: Awaited<ReturnType<typeof witness>>) => Promise<Uint8Array>][])(
+    'answers %d to %s',
+    async (status, _, body) => {
+      const w = await witness();
+      await w.add(await log.request(0, 14));
+      const response = await w.subtree(await body(w));
+      expect(response.status).toBe(status);
+      expect(text(await bytesOf(response))).not.toContain('—');
+    },
+  );
+
+  test('answers 403 to a reference with a changed signature of its own', async () => {
+    const w = await witness();
+    await w.add(await log.request(0, 14));
+    const served = text(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)));
+    const checkpoint = utf8(served.replace('\n14\n', '\n15\n'));
+    expect((await w.subtree(await request(w, [8, 13], { checkpoint }))).status).toBe(403);
+  });
+
+  test('is limited for each log, and not offered unless it is asked for', async () => {
+    const w = await witness();
+    await w.add(await log.request(0, 14));
+    const body = await request(w, [13, 14]);
+    const statuses = new Set<number>();
+    for (let i = 0; i < 400 && !statuses.has(429); i++) statuses.add((await w.subtree(body)).status);
+    expect(statuses).toEqual(new Set([200, 429]));
+    const plain = await testWitness();
+    expect((await plain.subtree(body)).status).toBe(404);
+  });
+});
+
+test('Bodies that are kept at one time are limited together, and what one had is free after it', async () => {
+  const budget = new BodyBudget(10);
+  const options = { limit: 8, budget };
+  const body = (size: number): Request => new Request('http://w', { method: 'POST', body: new Uint8Array(size) });
+  await withBody(body(8), options, async () => {
+    expect(await refusal(withBody(body(3), options, async () => {}))).toMatchObject({
+      code: 'witness-limit',
+      retryAfter: 1,
+    });
+    await withBody(body(2), options, async () => {});
+  });
+  await expect(withBody(body(8), options, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
+  await withBody(body(8), options, async () => {});
+  const broken = new ReadableStream({ start: (controller) => controller.error(new Error('gone')) });
+  const request = new Request('http://w', { method: 'POST', body: broken, duplex: 'half' } as RequestInit);
+  expect((await refusal(withBody(request, options, async () => {}))).code).toBe('witness-request');
+});
+
+test('What is served verifies as a checkpoint with both cosignatures', async () => {
+  const w = await testWitness();
+  await w.add(await log.request(0, 0));
+  const note = await bytesOf(await w.app.request(`/${HASH}/checkpoint`));
+  const cosigners = [ED25519.vkey, ML_DSA.vkey];
+  const opened = openCheckpoint(note, { origin: ORIGIN, keys: log.vkeys, cosigners, schemes });
+  expect(opened.note.verified).toHaveLength(3);
+  expect(opened.note.unverified).toEqual([]);
+});

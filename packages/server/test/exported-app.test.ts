@@ -98,6 +98,8 @@ test('heads and the description are served if they are there', async () => {
   const { directory, app } = await exported(1);
   const head = `/heads/${'ab'.repeat(32)}.vitrine`;
   expect(await refusalIn(await app.request(head))).toEqual([404, 'http-not-found']);
+  expect((await app.request('/description')).status).toBe(200);
+  await rm(join(directory, 'description'));
   expect(await refusalIn(await app.request('/description'))).toEqual([404, 'http-not-found']);
   await mkdir(join(directory, 'heads'));
   await writeFile(join(directory, head), 'a bundle');

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/address.ts';
 import { listen } from '../src/listen.ts';
 import { Metrics } from '../src/metrics.ts';
+import { ServedLog } from './support/served-log.ts';
 import { answerTo, listening, listenTo, RawClient, statusLine, wait } from './support/sockets.ts';
 
 const END = 'Host: a\r\nConnection: close\r\n\r\n';
@@ -231,6 +232,24 @@ describe('a request that is none', () => {
 });
 
 describe('a body', () => {
+  test('whose client goes away while its token is looked up is not waited for', async () => {
+    let look = (): void => {};
+    const looked = new Promise<void>((resolve) => {
+      look = resolve;
+    });
+    const admitting = { nameOf: () => looked.then(() => 'ci') };
+    const served = await ServedLog.create({ admitting });
+    const { url, close } = await listen(served.bare, { host: '127.0.0.1', port: 0 });
+    const client = await RawClient.open(Number(new URL(url).port));
+    client.send('POST /add HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\nContent-Length: 10\r\n\r\nonly');
+    await wait(50);
+    client.socket.destroy();
+    await wait(50);
+    look();
+    await close();
+    expect(served.log.size).toBe(0);
+  });
+
   test('that is too long is refused before it is read, by its header', async () => {
     const { served, port } = await listening();
     const client = await RawClient.open(port);

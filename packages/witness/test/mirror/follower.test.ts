@@ -1,0 +1,111 @@
+import { setTimeout } from 'node:timers/promises';
+import { formatAddCheckpoint } from '@vitrine/core';
+import { describe, expect, test } from 'vitest';
+import { Follower, type FollowOptions } from '../../src/mirror/follower.ts';
+import type { Mirror } from '../../src/mirror/mirror.ts';
+import { append, createLog, createMirror, entriesOf, TestSource } from './support.ts';
+
+/** A follower that runs, until the test is done. */
+function follow(
+  mirror: Mirror,
+  source: TestSource,
+  options: Partial<FollowOptions> = {},
+): { follower: Follower; sizes: number[]; failures: string[]; stop: () => Promise<void>; running: Promise<void> } {
+  const controller = new AbortController();
+  const sizes: number[] = [];
+  const failures: string[] = [];
+  const follower = new Follower(mirror, {
+    source: source.fetch,
+    interval: 5,
+    signal: controller.signal,
+    onPublished: ({ size }) => sizes.push(size),
+    onFailure: ({ message }) => failures.push(message),
+    ...options,
+  });
+  const running = follower.run();
+  running.catch(() => {});
+  const stop = async (): Promise<void> => {
+    controller.abort();
+    await running;
+  };
+  return { follower, sizes, failures, stop, running };
+}
+
+const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await setTimeout(2);
+};
+
+describe('following a log', () => {
+  test('copies what is new, tells of each checkpoint once, and ends when it is told to', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    const { sizes, stop } = follow(mirror, source);
+    await until(() => sizes.length === 1);
+    const looks = source.asked.length;
+    await until(() => source.asked.length > looks + 3);
+    await append(log, entriesOf(300, 3));
+    await until(() => sizes.length === 2);
+    await stop();
+    expect(sizes).toEqual([3, 303]);
+  });
+
+  test('goes on after a failure, and tells of one that stays the same once', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    let fails = 0;
+    source.answer = (path, bytes) => {
+      if (path !== 'checkpoint' || fails >= 6) return bytes;
+      fails++;
+      return undefined;
+    };
+    const { sizes, failures, stop } = follow(mirror, source);
+    await until(() => sizes.length === 1);
+    await stop();
+    expect(fails).toBe(6);
+    expect(failures).toHaveLength(1);
+  });
+
+  test('copies at once what somebody has shown, without another look at the checkpoint', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    const { follower, sizes, stop } = follow(mirror, source, { interval: 3_600_000 });
+    await until(() => sizes.length === 1);
+    await append(log, entriesOf(500, 3));
+    const { proof } = await log.proveConsistency(3);
+    await mirror.pending.add(formatAddCheckpoint({ oldSize: 3, proof, checkpoint: log.checkpoint().note }));
+    source.asked.length = 0;
+    follower.wake();
+    await until(() => sizes.length === 2);
+    await stop();
+    expect(sizes).toEqual([3, 503]);
+    expect(source.asked).not.toContain('checkpoint');
+  });
+
+  test('tries again soon where somebody waits, a few times', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    let fails = 2;
+    source.answer = (path, bytes) => (path.startsWith('tile/entries') && fails-- > 0 ? undefined : bytes);
+    const { follower, sizes, failures, stop } = follow(mirror, source, { interval: 1_500 });
+    follower.wake();
+    await until(() => sizes.length === 1);
+    await stop();
+    expect(failures).toHaveLength(1);
+  });
+
+  test('ends with the error where the mirror itself cannot go on', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    source.answer = async (path, bytes) => {
+      if (path.startsWith('tile/entries')) await mirror.replica[Symbol.asyncDispose]();
+      return bytes;
+    };
+    const { running } = follow(mirror, source);
+    await expect(running).rejects.toMatchObject({ code: 'log-closed' });
+  });
+});

@@ -14,7 +14,7 @@ fi
 
 # Command and package: age decrypts the keys that the vitrine command encrypts; mount makes the file systems; ssh-agent
 # signs statements; chromium runs the browser build of the verifier; zstd makes and applies the deltas of examples/agent;
-# sigtool makes signature databases, and the rules of sagan and modsecurity are such.
+# nginx serves what was exported; sigtool makes signature databases, and the rules of sagan and modsecurity are such.
 missing=()
 command -v age > /dev/null || missing+=(age)
 command -v mount > /dev/null || missing+=(mount)
@@ -22,6 +22,7 @@ python3 -c 'import ensurepip, venv' 2> /dev/null || missing+=(python3-venv)
 command -v ssh-agent > /dev/null || missing+=(openssh-client)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v zstd > /dev/null || missing+=(zstd)
+command -v nginx > /dev/null || missing+=(nginx-light)
 command -v sigtool > /dev/null || missing+=(clamav)
 [ -d /etc/sagan-rules ] || missing+=(sagan-rules)
 [ -d /usr/share/modsecurity-crs/rules ] || missing+=(modsecurity-crs)

@@ -3,7 +3,7 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +61,8 @@ export class Deployment {
   /** Makes keys, the log and the files that say who trusts whom. */
   async create() {
     mkdirSync(this.directory, { recursive: true });
+    // Started by root, nginx reads as somebody else. Keys are their owner's alone all the same.
+    chmodSync(this.directory, 0o755);
     for (const name of [...Object.keys(WITNESSES), 'log', 'mirror', 'nginx']) this.ports.set(name, await freePort());
     writeFileSync(this.path('ports.json'), JSON.stringify([...this.ports]));
 

@@ -3,6 +3,9 @@ import { type Context, variable } from './context.ts';
 import { fileError } from './errors.ts';
 import { VERSION } from './version.ts';
 
+/** To one server: no more are under way at a time. */
+const CONNECTIONS = 16;
+
 /**
  * How this command makes requests: through the proxies that `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy` name, and
  * trusting the authorities in the file of `CURL_CA_BUNDLE` or `SSL_CERT_FILE`, as curl does.
@@ -20,7 +23,10 @@ export async function httpFetch(context: Context): Promise<typeof globalThis.fet
     httpProxy: named('http_proxy') ?? all ?? '',
     httpsProxy: named('https_proxy') ?? all ?? '',
     noProxy: named('no_proxy') ?? '',
-    ...(ca !== undefined && { connect: { ca }, requestTls: { ca } }),
+    // A tunnel only where it is needed: many proxies allow none to port 80.
+    proxyTunnel: false,
+    connections: CONNECTIONS,
+    ...(ca !== undefined && { connect: { ca }, requestTls: { ca }, proxyTls: { ca } }),
   });
   const request: unknown = (url: string, options: RequestInit = {}) => {
     const headers = { 'user-agent': `vitrine/${VERSION}`, ...(options.headers as Record<string, string>) };

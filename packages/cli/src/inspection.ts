@@ -33,6 +33,7 @@ const READERS: readonly ((bytes: Uint8Array) => Inspection)[] = [
   readTransparentStatement,
   readBundle,
   readState,
+  readEvidence,
   readTlogProof,
   readRequest,
   readNote,
@@ -130,6 +131,37 @@ function readState(bytes: Uint8Array): Inspection {
       ),
     ],
   };
+}
+
+/** Of a witness. Not by the reader that verifies it, which comes with all that a witness needs. */
+function readEvidence(bytes: Uint8Array): Inspection {
+  const value = readJson(bytes);
+  const { format, version, kind, origin, reason, time, vkeys, notes } = value;
+  const isKnown =
+    format === 'vitrine-evidence' &&
+    version === 1 &&
+    [kind, origin, reason].every((text) => typeof text === 'string') &&
+    typeof time === 'number' &&
+    [vkeys, notes].every((list) => Array.isArray(list) && list.every((text) => typeof text === 'string'));
+  if (!isKnown) throw new CoreError('note-malformed', 'this is no evidence of a witness');
+  return {
+    kind: `evidence of a witness (${printable(String(kind))})`,
+    claims: [
+      ['log', printable(String(origin))],
+      ['found', formatTime(time)],
+      ['reason', printable(String(reason))],
+      ...(notes as string[]).flatMap((note) => noteRows(new TextEncoder().encode(note))),
+    ],
+  };
+}
+
+function readJson(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(decodeUtf8(bytes) ?? '');
+    return typeof value === 'object' && value !== null ? { ...value } : {};
+  } catch (cause) {
+    throw new CoreError('note-malformed', 'this is not JSON', { cause });
+  }
 }
 
 function readTlogProof(bytes: Uint8Array): Inspection {

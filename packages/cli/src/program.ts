@@ -34,11 +34,12 @@ import type { Context } from './context.ts';
 import { VERSION } from './version.ts';
 
 const FOOTER = `
-A log is a directory. Name it with --log, or in VITRINE_LOG. Statements are signed with the key in the
-file that --key or VITRINE_KEY names, by the SSH agent, or by a program. The log's own key, which
-appends them, is where init put it, or in the file that --log-key or VITRINE_LOG_KEY names. Passphrases
-are asked for, or read from the file that VITRINE_PASSPHRASE_FILE names, for the log's key that of
-VITRINE_LOG_PASSPHRASE_FILE.
+A log is a directory, or a URL at which it is served. Name it with --log, or in VITRINE_LOG; the key that
+the log at a URL has to have with --log-vkey, or in VITRINE_LOG_VKEY. Statements are signed with the key
+in the file that --key or VITRINE_KEY names, by the SSH agent, or by a program. The log's own key, which
+appends them, is where init put it, or in the file that --log-key or VITRINE_LOG_KEY names; at a URL the
+server has it. Passphrases are asked for, or read from the file that VITRINE_PASSPHRASE_FILE names, for
+the log's key that of VITRINE_LOG_PASSPHRASE_FILE.
 
 Exit status: 0 done, 1 refused (a verification said no), 2 wrong use, 3 could not.
 Errors are one line on standard error, "vitrine: <code>: <message>"; with --json a JSON object.

@@ -1,6 +1,5 @@
-import type { ListenOptions, Metrics } from '@vitrine/server';
+import type { Env, Hono, ListenOptions, Metrics } from '@vitrine/server';
 import { type Command, Option } from 'commander';
-import type { Env, Hono } from 'hono';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readAtMost } from './files.ts';

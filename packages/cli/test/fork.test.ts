@@ -113,6 +113,12 @@ test('an agent that meets both histories at one size refuses the second, with bo
   expect(first.status, first.stderr).toBe(0);
   const second = await verify(w, 'tool-b', 'state');
   expect(second).toMatchObject({ status: 1, stderr: expect.stringMatching(/^vitrine: fork: /m) });
+  const kept = ['state.fork-1', 'state.fork-2'].map((name) =>
+    parseSignedNote(new Uint8Array(w.read(name))).text.split('\n'),
+  );
+  expect(kept.map(([, size]) => size)).toEqual(['4', '4']);
+  expect(kept[0]![2]).not.toBe(kept[1]![2]);
+  // By itself it is as good as the first.
   expect(await verify(w, 'tool-b', 'fresh')).toMatchObject({ status: 0 });
 });
 
@@ -122,7 +128,7 @@ test('at different sizes the agent keeps both notes, and a proof settles them', 
   await release(w, 'tool-c', other.url, 'other.policy');
   const unproven = await verify(w, 'tool-c', 'state');
   expect(unproven.status, unproven.stderr).toBe(0);
-  expect(unproven.stdout).toMatch(/unproven/);
+  expect(unproven.stdout).toContain('growth     not shown from the tree that was seen before');
   expect((await done(w, ['inspect', 'state'])).stdout).toContain('not connected with it: 4');
 
   const settle = async (url: string): Promise<Transcript> => {

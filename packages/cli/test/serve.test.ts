@@ -121,6 +121,8 @@ describe('who may append', () => {
     const added = await at.run(['token', 'add', 'ci', '--tokens', 'tokens']);
     const token = added.stdout.trimEnd();
     const served = await Served.start(at, ['--log', 'log', '--tokens', 'tokens']);
+    const missing = await (await workspaceWithLog()).run(['serve', '--log', 'log', '--tokens', 'nowhere']);
+    expect([missing.status, missing.stderr]).toEqual([3, expect.stringContaining('vitrine: file-missing: nowhere: ')]);
     await expect(served.add('x')).rejects.toThrow('401');
     expect(await served.add('x', { authorization: `Bearer ${token}` })).toBe(0);
     at.write('entry', 'another');

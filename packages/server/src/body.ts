@@ -84,7 +84,9 @@ function readIncoming(incoming: IncomingMessage, kept: KeptBody): Promise<void> 
     };
     const onEnd = (): void => done();
     const onClose = (): void => done(new ServerError('http-malformed', 'the body ended before its length'));
-    incoming.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
+    // It may have gone away while nobody was looking.
+    if (incoming.destroyed && !incoming.readableEnded) onClose();
+    else incoming.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
   });
 }
 

@@ -36,16 +36,19 @@ export class ExportedLog implements TileSource {
     return new ExportedLog(directory, await readCheckpoint(directory));
   }
 
+  /** The newest checkpoint. */
   get note(): Uint8Array {
+    void this.#look();
     return this.#note;
   }
 
   get signedSize(): number {
+    void this.#look();
     return this.#size;
   }
 
-  /** Reads the checkpoint again if there is another one. One of another log, or that cannot be read, changes nothing. */
-  async look(): Promise<void> {
+  /** Reads the checkpoint again if there is another one: for the next request. One of another log, or that cannot be read, changes nothing. */
+  async #look(): Promise<void> {
     if (performance.now() - this.#looked < LOOK_INTERVAL) return;
     this.#looked = performance.now();
     try {
@@ -99,10 +102,6 @@ export class ExportedLog implements TileSource {
 /** Serves an exported log: its checkpoint, tiles, description, and the heads of its streams. */
 export function exportedApp(log: ExportedLog): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
-  app.use(async (_, next) => {
-    await log.look();
-    await next();
-  });
   checkpointRoutes(app, { published: () => log, newest: () => log });
   tileRoutes(app, log);
   app.get('/description', async (c) => {

@@ -1,3 +1,5 @@
+/** What an application is made with. */
+export type { Env, Hono } from 'hono';
 export { type Address, parseAddress } from './address.ts';
 export { ServerError, type ServerErrorCode } from './error.ts';
 export { ExportedLog, exportedApp } from './exported-app.ts';

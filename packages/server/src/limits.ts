@@ -20,7 +20,8 @@ export interface Limits {
 const DEFAULT_LIMITS: Limits = {
   headersTimeout: 10_000,
   requestTimeout: 60_000,
-  keepAliveTimeout: 15_000,
+  // Longer than the minute for which proxies usually keep theirs.
+  keepAliveTimeout: 65_000,
   idleTimeout: 120_000,
   closeTimeout: 30_000,
   maxHeaderSize: 16_384,

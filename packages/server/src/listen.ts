@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import type { Env, Hono } from 'hono';
 import { Connections } from './connections.ts';
 import { ServerError } from './error.ts';
@@ -31,7 +31,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Seconds between two looks for requests that take too long. */
+/** Milliseconds between two looks for requests that take too long. */
 const CHECK_INTERVAL = 1000;
 
 /**
@@ -42,7 +42,11 @@ const CHECK_INTERVAL = 1000;
 export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions): Promise<Listener> {
   const { host, port, tls, metrics, logger } = options;
   const limits = withDefaults(options.limits);
-  const answer = getRequestListener(observed(app, options).fetch, { errorHandler: malformedRequest });
+  const { fetch } = observed(app, options);
+  // There is no HTTP/2 here.
+  const answer = getRequestListener((request, env) => fetch(request, env as HttpBindings), {
+    errorHandler: malformedRequest,
+  });
   const settings: ServerOptions<typeof IncomingMessage, typeof IdentifiedResponse> = {
     ServerResponse: IdentifiedResponse,
     headersTimeout: limits.headersTimeout,
@@ -106,11 +110,12 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 async function close(server: Server, connections: Connections, closeTimeout: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // What has arrived already is read first.
+  // That of HTTP servers would also drop connections on which a request has arrived, and was not read yet.
+  const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()));
   await setImmediate();
   await setImmediate();
   connections.finish();
+  server.close();
   const timer = setTimeout(() => server.closeAllConnections(), closeTimeout);
   await closed;
   clearTimeout(timer);

@@ -3,19 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatTilePath, partialTiles } from '@vitrine/core';
 import { exportTiles } from '@vitrine/core/log';
-import type { Hono } from 'hono';
 import { expect, onTestFinished, test } from 'vitest';
 import { ExportedLog, exportedApp } from '../src/exported-app.ts';
-import { observed, type ServerEnv } from '../src/observed.ts';
-import { bytesOf, refusalIn, ServedLog, utf8 } from './support/served-log.ts';
+import { observed } from '../src/observed.ts';
+import { type AskedApp, asked, bytesOf, refusalIn, ServedLog, utf8 } from './support/served-log.ts';
 
-async function exported(count: number): Promise<{ served: ServedLog; directory: string; app: Hono<ServerEnv> }> {
+async function exported(count: number): Promise<{ served: ServedLog; directory: string; app: AskedApp }> {
   const directory = await mkdtemp(join(tmpdir(), 'vitrine-exported-'));
   onTestFinished(() => rm(directory, { recursive: true }));
   const served = await ServedLog.create();
   await served.fill(count);
   await exportTiles(served.log, directory);
-  return { served, directory, app: observed(exportedApp(await ExportedLog.open(directory))) };
+  return { served, directory, app: asked(observed(exportedApp(await ExportedLog.open(directory)))) };
 }
 
 test('serves what a log serves, byte for byte and under the same headers', async () => {
@@ -46,7 +45,7 @@ test('every partial tile up to the checkpoint is a slice of a wider one that is 
   await served.fill(20);
   await exportTiles(served.log, directory);
   expect((await readdir(join(directory, 'tile/0/001.p'))).sort()).toEqual(['44', '64']);
-  const later = observed(exportedApp(await ExportedLog.open(directory)));
+  const later = asked(observed(exportedApp(await ExportedLog.open(directory))));
   for (const level of [0, 'entries'] as const) {
     for (const [index, widths] of [
       [0, [1, 2, 44, 255, 256]],
@@ -65,7 +64,9 @@ test('every partial tile up to the checkpoint is a slice of a wider one that is 
 
 test('a new checkpoint is noticed, and two servers of one directory have it', async () => {
   const { served, directory } = await exported(10);
-  const apps = await Promise.all([1, 2].map(async () => observed(exportedApp(await ExportedLog.open(directory)))));
+  const apps = await Promise.all(
+    [1, 2].map(async () => asked(observed(exportedApp(await ExportedLog.open(directory))))),
+  );
   await served.fill(300);
   await exportTiles(served.log, directory);
   for (const app of apps) {
@@ -97,6 +98,8 @@ test('heads and the description are served if they are there', async () => {
   const { directory, app } = await exported(1);
   const head = `/heads/${'ab'.repeat(32)}.vitrine`;
   expect(await refusalIn(await app.request(head))).toEqual([404, 'http-not-found']);
+  expect((await app.request('/description')).status).toBe(200);
+  await rm(join(directory, 'description'));
   expect(await refusalIn(await app.request('/description'))).toEqual([404, 'http-not-found']);
   await mkdir(join(directory, 'heads'));
   await writeFile(join(directory, head), 'a bundle');

@@ -2,8 +2,8 @@ import { Hono } from 'hono';
 import { type Logger, pino } from 'pino';
 import { expect, test } from 'vitest';
 import { Metrics } from '../src/metrics.ts';
-import { observed } from '../src/observed.ts';
-import { problemIn, refusalIn, ServedLog } from './support/served-log.ts';
+import { observed, type ServerEnv } from '../src/observed.ts';
+import { asked, problemIn, refusalIn, ServedLog } from './support/served-log.ts';
 
 /** A logger whose lines a test can read. */
 function keptLines(level: string): { logger: Logger; lines: Record<string, unknown>[] } {
@@ -13,9 +13,7 @@ function keptLines(level: string): { logger: Logger; lines: Record<string, unkno
 }
 
 test('a request keeps the identifier that it has, if that is one, and gets one otherwise', async () => {
-  const app = observed(
-    new Hono().get('/', (c) => c.text(String((c as unknown as { get(name: string): string }).get('requestId')))),
-  );
+  const app = asked(observed(new Hono<ServerEnv>().get('/', (c) => c.text(String(c.env.requestId)))));
   for (const id of ['a', 'abc-DEF_0.9', 'x'.repeat(64)]) {
     const response = await app.request('/', { headers: { 'x-request-id': id } });
     expect([response.headers.get('x-request-id'), await response.text()]).toEqual([id, id]);
@@ -65,7 +63,7 @@ test('a fault is told to the log, and not to the client', async () => {
   const app = new Hono().get('/', () => {
     throw new Error('the password is 1234');
   });
-  const response = await observed(app, { logger }).request('/', { headers: { 'x-request-id': 'one' } });
+  const response = await asked(observed(app, { logger })).request('/', { headers: { 'x-request-id': 'one' } });
   const text = await response.clone().text();
   expect(await problemIn(response)).toMatchObject({ status: 500, code: 'unexpected' });
   expect(text).not.toMatch(/1234|\.ts|at /);
@@ -79,10 +77,8 @@ test('requests are logged where that is wanted', async () => {
     ['debug', 1],
   ] as const) {
     const { logger, lines } = keptLines(level);
-    await observed(
-      new Hono().get('/a', (c) => c.text('x')),
-      { logger },
-    ).request('/a?secret=1');
+    const app = new Hono().get('/a', (c) => c.text('x'));
+    await asked(observed(app, { logger })).request('/a?secret=1');
     expect(lines).toHaveLength(count);
     if (count > 0) expect(lines[0]).toMatchObject({ method: 'GET', path: '/a', status: 200, msg: 'request' });
     expect(JSON.stringify(lines)).not.toContain('secret');
@@ -91,10 +87,8 @@ test('requests are logged where that is wanted', async () => {
 
 test('figures name routes and methods, and nothing that a client made up', async () => {
   const metrics = new Metrics();
-  const app = observed(
-    new Hono().get('/tile/:name', (c) => c.text('x')),
-    { metrics },
-  );
+  const inner = new Hono().get('/tile/:name', (c) => c.text('x'));
+  const app = asked(observed(inner, { metrics }));
   for (let i = 0; i < 50; i++) {
     await app.request(`/tile/${i}`);
     await app.request(`/nothing/${i}`);
@@ -119,7 +113,7 @@ test('two servers in one process have figures of their own', async () => {
 
 test('the log says whether it is well', async () => {
   let reason: Error | undefined;
-  const app = observed(new Hono(), { health: () => reason });
+  const app = asked(observed(new Hono(), { health: () => reason }));
   expect(await (await app.request('/healthz')).text()).toBe('ok\n');
   reason = Object.assign(new Error('disk full'), { code: 'store-io' });
   expect(await problemIn(await app.request('/healthz'))).toMatchObject({

@@ -16,8 +16,8 @@ export function registerInspect(program: Command, context: Context): void {
     .command('inspect')
     .summary('say what a file is, and what it claims')
     .description(
-      'Say what a file is (a bundle, a proof, a checkpoint, a statement, a key, a trust file or policy, the state of an agent) and what ' +
-        'it claims. Nothing is verified: anybody can make a file that claims this.',
+      'Say what a file is (a bundle, a proof, a checkpoint, a statement, a key, a trust file or policy, the state of an agent, evidence ' +
+        'of a witness) and what it claims. Nothing is verified: anybody can make a file that claims this.',
     )
     .argument('<file>', 'the file; - is standard input')
     .option('--json', 'print one JSON object')

@@ -1,8 +1,7 @@
-import { type Cosigner, cosignerOf, loadSchemes } from '@vitrine/core';
 import type { Mirror } from '@vitrine/witness';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { readKeyFile } from '../keys.ts';
+import { collect, readCosigners } from '../cosigners.ts';
 import {
   type MirrorCommandOptions,
   type OpenedSource,
@@ -23,8 +22,6 @@ interface Options extends MirrorCommandOptions, ListenCommandOptions {
 
 /** Seconds: what was published under other keys, or longer ago, is cosigned before it is served. */
 const RENEWAL = 300;
-
-const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 /** `vitrine mirror serve` */
 export function registerMirrorServe(mirror: Command, context: Context): void {
@@ -103,15 +100,6 @@ const NO_SOURCE: OpenedSource = {
   isRemote: false,
   [Symbol.asyncDispose]: async () => {},
 };
-
-async function readCosigners(context: Context, paths: readonly string[]): Promise<Cosigner[]> {
-  const cosigners: Cosigner[] = [];
-  for (const path of paths) {
-    const key = await readKeyFile(context, path);
-    cosigners.push(cosignerOf(key, { schemes: await loadSchemes([key.vkey.type]) }));
-  }
-  return cosigners;
-}
 
 interface Running {
   readonly mirror: Mirror;

@@ -1,9 +1,9 @@
 import { NO_QUORUM, type Signer } from '@vitrine/core';
 import type { Log, Store } from '@vitrine/core/log';
-import type { AppendOptions, createLogger, Publishing } from '@vitrine/server';
+import type { AppendOptions, createLogger, Publishing, TokenFile } from '@vitrine/server';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
-import { CliError } from '../errors.ts';
+import { CliError, fileError } from '../errors.ts';
 import { describeLog, logDirectory, logSigner, openStore, rulesOf, withLogDirectoryOption } from '../log-option.ts';
 import { readPolicy } from '../policy-file.ts';
 import { isExported, serveExported } from '../serve-exported.ts';
@@ -108,7 +108,7 @@ interface Opened {
 }
 
 async function run(context: Context, { directory, store, log, signer }: Opened, options: Options): Promise<void> {
-  const { createLogger, logApp, Metrics, TokenFile } = await import('@vitrine/server');
+  const { createLogger, logApp, Metrics } = await import('@vitrine/server');
   const stopping = new AbortController();
   let fail: (error: Error) => void;
   const failed = new Promise<never>((_, reject) => {
@@ -120,7 +120,7 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
       ? undefined
       : {
           log,
-          admitting: options.tokens === undefined ? 'everybody' : await TokenFile.open(options.tokens),
+          admitting: options.tokens === undefined ? 'everybody' : await openTokens(options.tokens),
           stopping: stopping.signal,
           failed: (error) => fail(error),
         };
@@ -156,6 +156,13 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
     await withdraw?.();
     await publishing?.[Symbol.asyncDispose]?.();
   }
+}
+
+async function openTokens(path: string): Promise<TokenFile> {
+  const { TokenFile } = await import('@vitrine/server');
+  return TokenFile.open(path).catch((error: unknown) => {
+    throw fileError(path, error);
+  });
 }
 
 /** Which checkpoints are shown, and who has them cosigned. Undefined for all of them. */

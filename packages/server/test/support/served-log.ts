@@ -15,7 +15,7 @@ import { MemoryDisk, MemoryStore } from '@vitrine/testkit';
 import type { Hono } from 'hono';
 import { type LogAppOptions, logApp } from '../../src/log-app.ts';
 import type { Metrics } from '../../src/metrics.ts';
-import { observed, type ServerEnv } from '../../src/observed.ts';
+import { type ObservedApp, observed, type ServerEnv } from '../../src/observed.ts';
 import type { Admitting } from '../../src/submission.ts';
 
 export const ORIGIN = 'log.example/releases';
@@ -56,6 +56,16 @@ export async function refusalIn(response: Response): Promise<[number, string]> {
   return [status, code];
 }
 
+/** An application that a test asks without a socket. */
+export interface AskedApp extends ObservedApp {
+  request(path: string, init?: RequestInit): Promise<Response>;
+}
+
+/** Lets a test ask an application. */
+export function asked(app: ObservedApp): AskedApp {
+  return { ...app, request: async (path, init) => app.fetch(new Request(`http://localhost${path}`, init)) };
+}
+
 /** How a log is served in a test. */
 export interface ServedOptions extends Partial<Omit<LogAppOptions, 'append'>> {
   readonly kind?: 'raw' | 'statements';
@@ -69,12 +79,12 @@ export interface ServedOptions extends Partial<Omit<LogAppOptions, 'append'>> {
 /** A log in memory and its application, with all that a server has around it. */
 export class ServedLog {
   readonly log: Log;
-  readonly app: Hono<ServerEnv>;
+  readonly app: AskedApp;
   /** Without what is around it: for `listen`. */
   readonly bare: Hono<ServerEnv>;
   #issuedAt = 1_800_000_000;
 
-  private constructor(log: Log, app: Hono<ServerEnv>, bare: Hono<ServerEnv>) {
+  private constructor(log: Log, app: AskedApp, bare: Hono<ServerEnv>) {
     this.log = log;
     this.app = app;
     this.bare = bare;
@@ -113,15 +123,15 @@ export class ServedLog {
       metrics,
       ...options,
     });
-    return new ServedLog(log, observed(bare, { metrics, health }), bare);
+    return new ServedLog(log, asked(observed(bare, { metrics, health })), bare);
   }
 
   get(path: string, headers: Record<string, string> = {}): Promise<Response> {
-    return Promise.resolve(this.app.request(path, { headers }));
+    return this.app.request(path, { headers });
   }
 
   post(path: string, body: Uint8Array | string, headers: Record<string, string> = {}): Promise<Response> {
-    return Promise.resolve(this.app.request(path, { method: 'POST', body, headers }));
+    return this.app.request(path, { method: 'POST', body: body as Buffer, headers });
   }
 
   /** Appends so many entries of some bytes, all different. */

@@ -1,6 +1,7 @@
 import type { WitnessError } from '../error.ts';
-import { type AskOptions, askWitness, type WitnessLine } from './ask-witness.ts';
+import { type AskOptions, askWitness } from './ask-witness.ts';
 import type { Gathering } from './gathering.ts';
+import type { WitnessLine } from './witness-answer.ts';
 import type { WitnessEndpoint } from './witness-endpoint.ts';
 
 /** How a witness is asked again that failed. Times are in milliseconds. */

@@ -10,7 +10,7 @@ import {
   verifyCheckpoint,
 } from '@vitrine/core';
 import type { LogCheckpoint } from '@vitrine/core/log';
-import type { WitnessLine } from './ask-witness.ts';
+import type { WitnessLine } from './witness-answer.ts';
 
 /** The cosignatures that have come for one checkpoint. */
 export class Gathering {

@@ -56,7 +56,7 @@ export class WitnessState implements AsyncDisposable {
   readonly #logs = new Map<string, Promise<LogState>>();
   readonly #origins = new Map<string, string>();
   readonly #queues = new Map<string, Promise<unknown>>();
-  #failure: unknown;
+  #failure: WitnessError | undefined;
 
   private constructor(directory: string, db: StateDatabase, { keep = 1, cosigners = [] }: WitnessStateOptions) {
     this.directory = directory;
@@ -75,6 +75,11 @@ export class WitnessState implements AsyncDisposable {
     const { keep = 1 } = options;
     if (!Number.isSafeInteger(keep) || keep < 1) throw new RangeError('keep must be an integer from 1');
     return new WitnessState(directory, await openStateDirectory(directory), options);
+  }
+
+  /** Why nothing can be kept any more: a write that failed. */
+  get failure(): WitnessError | undefined {
+    return this.#failure;
   }
 
   /**
@@ -153,7 +158,7 @@ export class WitnessState implements AsyncDisposable {
       await attempt(this.directory, () => batch.write({ sync: true }));
     } catch (error) {
       // LevelDB would go on behind a torn record, and lose what it then acknowledges when it next opens.
-      this.#failure = error;
+      this.#failure = error as WitnessError;
       throw error;
     }
     this.#logs.set(origin, Promise.resolve({ seen: [checkpoint, ...before].slice(0, this.#keep), cosigned }));
@@ -223,8 +228,8 @@ export class WitnessState implements AsyncDisposable {
 
   #checkOpen(): void {
     if (this.#failure === undefined) return;
-    if (this.#failure instanceof WitnessError && this.#failure.code === 'state-closed') throw this.#failure;
-    const { message } = this.#failure as Error;
+    const { code, message } = this.#failure;
+    if (code === 'state-closed') throw this.#failure;
     throw new WitnessError('state-closed', `the state must be opened again, because writing to it failed: ${message}`, {
       cause: this.#failure,
     });

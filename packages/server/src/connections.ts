@@ -2,8 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * The connections of a server, those in front that have been idle for longest. Idle is one of which nobody waits for an
- * answer: a new one, one between two requests, one whose headers are on their way.
+ * The connections of a server. When there are too many, one goes that waits for its client: first those that have been idle for
+ * longest (new ones, those between two requests, those whose headers are on their way), then those whose client sends its body
+ * or takes its answer slowly. One that waits for the server stays.
  */
 export class Connections {
   readonly #idle = new Set<Socket>();
@@ -83,10 +84,18 @@ export class Connections {
       this.#busy.delete(socket);
     });
     if (this.size <= this.#max) return;
-    const [oldest = socket] = this.#idle;
-    oldest.destroy();
+    const [first] = this.#idle;
+    const dropped = first === socket ? (this.#awaited() ?? socket) : first!;
+    dropped.destroy();
     // It is closed in another turn of the event loop, and counts no more.
-    this.#idle.delete(oldest);
+    this.#idle.delete(dropped);
+    this.#busy.delete(dropped);
+  }
+
+  /** The connection on which a client has been awaited for longest: to send the rest of a body, or to take its answer. */
+  #awaited(): Socket | undefined {
+    for (const { req, writableEnded } of this.#answers) if (!req.complete || writableEnded) return req.socket;
+    return undefined;
   }
 
   #answered(response: ServerResponse): void {

@@ -31,7 +31,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Seconds between two looks for requests that take too long. */
+/** Milliseconds between two looks for requests that take too long. */
 const CHECK_INTERVAL = 1000;
 
 /**

@@ -41,6 +41,8 @@ export interface AppendOptions {
   readonly queue?: Partial<QueueLimits> | undefined;
   /** Milliseconds that a client waits for witnesses. */
   readonly waitTimeout?: number | undefined;
+  /** How many do at one time. */
+  readonly maxWaiting?: number | undefined;
   /** Aborted when the server is about to stop. */
   readonly stopping?: AbortSignal | undefined;
   /** Called when the log takes nothing any more, before it is opened again. */

@@ -21,16 +21,21 @@ export interface SubmissionOptions {
   readonly admitting: Admitting;
   /** Milliseconds that a client waits for witnesses. */
   readonly waitTimeout?: number | undefined;
+  /** How many do at one time; those beyond are told at once that it takes longer. */
+  readonly maxWaiting?: number | undefined;
   /** Aborted when the server is about to stop: nobody waits for witnesses any more then. */
   readonly stopping?: AbortSignal | undefined;
 }
 
 const WAIT_TIMEOUT = 30_000;
+/** Clients that wait at one time: each of them has a connection, and others need some too. */
+const MAX_WAITING = 1024;
 const HEADERS = { 'content-type': TEXT_TYPE, 'cache-control': 'no-store' };
 
 /** Adds what appends to a log: `POST /add` one entry, `POST /add-batch` many. */
-export function submissionRoutes(app: Hono<ServerEnv>, options: SubmissionOptions): void {
-  const { appender } = options;
+export function submissionRoutes(app: Hono<ServerEnv>, submission: SubmissionOptions): void {
+  const { appender } = submission;
+  const options = { ...submission, waiting: { count: 0 } };
   app.post('/add', (c) =>
     submit(c, options, MAX_ENTRY_SIZE, async (body) => {
       const { index } = await appender.append(body);
@@ -56,7 +61,7 @@ export function readOnlyRoutes(app: Hono<ServerEnv>): void {
 
 async function submit(
   c: Context<ServerEnv>,
-  { appender, publishing, admitting, waitTimeout = WAIT_TIMEOUT, stopping }: SubmissionOptions,
+  { appender, publishing, admitting, ...waiting }: Waiting & SubmissionOptions,
   limit: number,
   append: (body: Uint8Array) => Promise<number[]>,
 ): Promise<Response> {
@@ -74,7 +79,7 @@ async function submit(
   } finally {
     appender.give(body.length);
   }
-  if (wait !== undefined) await waitFor(publishing, indices, { waitTimeout, stopping });
+  if (wait !== undefined) await waitFor(publishing, indices, waiting);
   return new Response(`${indices.join('\n')}\n`, { headers: HEADERS });
 }
 
@@ -91,23 +96,31 @@ async function checkToken(c: Context<ServerEnv>, tokens: Exclude<Admitting, stri
     throw new ServerError('token-missing', 'this is no token of this log');
 }
 
+/** How clients wait for witnesses, and how many do. */
+interface Waiting extends Pick<SubmissionOptions, 'waitTimeout' | 'maxWaiting' | 'stopping'> {
+  readonly waiting: { count: number };
+}
+
 /** @throws ServerError `witness-timeout` with the index, because the entries are in the log all the same */
 async function waitFor(
   publishing: Publishing,
   indices: readonly number[],
-  { waitTimeout, stopping }: { readonly waitTimeout: number; readonly stopping: AbortSignal | undefined },
+  { waiting, waitTimeout = WAIT_TIMEOUT, maxWaiting = MAX_WAITING, stopping }: Waiting,
 ): Promise<void> {
-  const ended = AbortSignal.timeout(waitTimeout);
-  const signal = stopping === undefined ? ended : AbortSignal.any([ended, stopping]);
+  const timeout = AbortSignal.timeout(waiting.count < maxWaiting ? waitTimeout : 0);
+  const signal = stopping === undefined ? timeout : AbortSignal.any([timeout, stopping]);
+  waiting.count++;
   try {
     await publishing.waitFor(Math.max(...indices) + 1, signal);
   } catch (cause) {
     if (!signal.aborted) throw cause;
     throw new ServerError(
       'witness-timeout',
-      `logged, and not cosigned yet by as many witnesses as the policy of this log asks for: do not append it again, ${'look at /checkpoint later'}`,
+      'logged, and not cosigned yet by as many witnesses as the policy asks for: do not append it again, see /checkpoint later',
       { cause, extra: indices.length === 1 ? { index: indices[0]! } : { indices } },
     );
+  } finally {
+    waiting.count--;
   }
 }
 

@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/address.ts';
+import { readBody } from '../src/body.ts';
 import { listen } from '../src/listen.ts';
 import { Metrics } from '../src/metrics.ts';
+import type { ServerEnv } from '../src/observed.ts';
 import { ServedLog } from './support/served-log.ts';
 import { answerTo, listening, listenTo, RawClient, statusLine, wait } from './support/sockets.ts';
 
@@ -323,9 +325,7 @@ describe('a slow client', () => {
   });
 
   test('by the hundred does not keep others from being answered: the oldest idle ones go', async () => {
-    const metrics = new Metrics();
     const { served, listener, port } = await listening({ limits: { maxConnections: 50 } });
-    expect(metrics).toBeDefined();
     const idle: RawClient[] = [];
     for (let i = 0; i < 300; i++) idle.push(await RawClient.open(port));
     // Half of them have begun to ask.
@@ -363,6 +363,33 @@ describe('a slow client', () => {
     await wait(30);
     answer();
     expect(await slow.until('at last')).toContain('200 OK');
+  });
+
+  test('that sends its body slowly, or does not take its answer, gives way to others', async () => {
+    const large = new Uint8Array(50_000_000);
+    const app = new Hono<ServerEnv>()
+      .get('/large', (c) => c.body(large))
+      .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000 })).length)));
+    const { url } = await listenTo(app, { limits: { maxConnections: 4, closeTimeout: 50 } });
+    const port = Number(new URL(url).port);
+    const slow: RawClient[] = [];
+    for (const request of ['POST /read HTTP/1.1\r\nContent-Length: 9\r\n', 'GET /large HTTP/1.1\r\n']) {
+      for (let i = 0; i < 2; i++) {
+        const client = await RawClient.open(port);
+        client.socket.pause();
+        slow.push(client.send(`${request}Host: a\r\n\r\n`));
+        await wait(50);
+      }
+    }
+    for (let i = 0; i < 4; i++) {
+      const other = await RawClient.open(port);
+      other.send('POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx');
+      expect(statusLine(await other.until('\r\n\r\n'))).toBe('HTTP/1.1 200 OK');
+      other.socket.destroy();
+      await wait(20);
+    }
+    slow[0]!.socket.resume();
+    expect(await slow[0]!.closed()).toBe('');
   });
 
   test('that is one too many is turned away where all others wait for an answer', async () => {

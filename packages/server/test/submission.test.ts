@@ -253,6 +253,18 @@ describe('waiting for witnesses', () => {
     expect(await problemIn(await asked)).toMatchObject({ status: 504, index: 0 });
   });
 
+  test('is for so many at one time, and the others are told at once', async () => {
+    const publishing = new ManualPublishing();
+    const served = await ServedLog.create({ publishing, append: { maxWaiting: 2 } });
+    const waiting = ['a', 'b'].map((entry) => served.post('/add?wait=witnessed', entry));
+    while (served.log.size < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await problemIn(await served.post('/add?wait=witnessed', 'c'))).toMatchObject({ status: 504, index: 2 });
+    publishing.publish(3);
+    for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
+    expect((await served.post('/add?wait=witnessed', 'a')).status).toBe(200);
+  });
+
   test('without a policy is no waiting', async () => {
     const served = await ServedLog.create();
     expect(await (await served.post('/add?wait=witnessed', 'x')).text()).toBe('0\n');

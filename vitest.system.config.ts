@@ -6,8 +6,12 @@ export default defineConfig({
   resolve: { conditions },
   ssr: { resolve: { conditions } },
   test: {
-    // The kill test runs with every `npm test` too, in fewer rounds.
-    include: ['packages/*/test/**/*.system.test.ts', 'packages/core/test/log/kill.test.ts'],
+    // The latter run with every `npm test` too, in fewer rounds.
+    include: [
+      'packages/*/test/**/*.system.test.ts',
+      'packages/core/test/log/kill.test.ts',
+      'packages/witness/test/races.test.ts',
+    ],
     testTimeout: 600_000,
     hookTimeout: 60_000,
   },

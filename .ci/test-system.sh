@@ -44,6 +44,7 @@ rmdir "$trial"
 say "building"
 npx tsc -b
 export KILL_ROUNDS="${KILL_ROUNDS:-200}"
+export RACE_ROUNDS="${RACE_ROUNDS:-1000}"
 export SEED="${SEED:-$RANDOM}"
-say "running the system tests, with $KILL_ROUNDS kills and SEED=$SEED"
+say "running the system tests, with $KILL_ROUNDS kills, $RACE_ROUNDS races and SEED=$SEED"
 exec npx vitest run --config vitest.system.config.ts "$@"

@@ -30,8 +30,11 @@ export async function gatherCosignatures(
     ...(heartbeat !== undefined && { heartbeat: heartbeat * 1000 }),
     ...(startUnwitnessed && { startUnwitnessed }),
     onPublished: ({ size }) => logger.debug({ size }, 'the checkpoint satisfies the policy'),
-    onFailure: (witnesses, { code, message }) =>
-      logger.warn({ witnesses, code, reason: message }, 'a witness gave no cosignature'),
+    onFailure: (witnesses, { code, message, status }) =>
+      logger[status === OTHER_HISTORY ? 'error' : 'warn'](
+        { witnesses, code, reason: message },
+        'a witness gave no cosignature',
+      ),
     onRefusal: (error) => logger.fatal({ err: error }, 'nothing is appended any more'),
   });
   for (const { name, failure } of gatherer.status().filter(isOutOfReach)) {
@@ -40,5 +43,8 @@ export async function gatherCosignatures(
   gatherer.start();
   return gatherer;
 }
+
+/** https://c2sp.org/tlog-witness#add-checkpoint */
+const OTHER_HISTORY = 422;
 
 const isOutOfReach = ({ url }: WitnessStatus): boolean => url === undefined;

@@ -1,4 +1,5 @@
 export { WitnessError, type WitnessErrorCode } from './error.ts';
+export { askSize } from './gather/ask-size.ts';
 export type { AskingLog } from './gather/ask-witness.ts';
 export type { Backoff, WitnessFailure } from './gather/asked-witness.ts';
 export { type GatheredLog, Gatherer, type GathererOptions, type WitnessStatus } from './gather/gatherer.ts';

@@ -1,21 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  EMPTY_ROOT,
-  formatSignedNote,
-  formatSignSubtree,
-  KEY_TYPE_ML_DSA_44_COSIGNATURE,
-  openCheckpoint,
-  parseSignatureLines,
-  parseSignedNote,
-  verifySubtreeCosignature,
-} from '@vitrine/core';
-import { Level } from 'level';
+import { EMPTY_ROOT, KEY_TYPE_ML_DSA_44_COSIGNATURE, openCheckpoint } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { BodyBudget, withBody } from '../src/http/read-body.ts';
 import { evidenceFiles } from '../src/witness/evidence.ts';
 import { originHash } from '../src/witness/origin-hash.ts';
-import { temporaryDirectory } from './support/directory.ts';
 import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
 import { refusal } from './support/refusal.ts';
 import { bytesOf, cosignatureTimes, ED25519, ML_DSA, testWitness } from './support/witnesses.ts';
@@ -251,84 +240,6 @@ describe('the monitoring prefix', () => {
   });
 });
 
-describe('What a witness kept is not used', () => {
-  test('if the database has forgotten what was cosigned', async () => {
-    const ahead = await testWitness();
-    for (const [oldSize, size] of [
-      [0, 5],
-      [5, 9],
-    ] as const)
-      await ahead.add(await log.request(oldSize, size));
-    const file = (directory: string): string => join(directory, 'monitoring', HASH, 'checkpoint');
-    const cosigned = readFileSync(file(ahead.directory));
-    const behind = await testWitness();
-    await behind.add(await log.request(0, 5));
-    writeFileSync(file(behind.directory), cosigned);
-    const next = await behind.again();
-    expect((await next.add(await log.request(5, 6))).status).toBe(503);
-    expect((await next.app.request(`/${HASH}/checkpoint`)).status).toBe(503);
-    expect(next.faults).toMatchObject([{ code: 'state-corrupt' }, { code: 'state-corrupt' }]);
-    // All of it.
-    const { directory } = next;
-    await next.witness[Symbol.asyncDispose]();
-    const db = new Level(join(directory, 'db'));
-    await db.clear();
-    await db.close();
-    const empty = await testWitness({ directory });
-    expect((await empty.add(await log.request(0, 6))).status).toBe(503);
-  });
-
-  test('if the cosigned checkpoint was changed, or is that of another log', async () => {
-    const w = await testWitness();
-    await w.add(await log.request(0, 5));
-    const file = join(w.directory, 'monitoring', HASH, 'checkpoint');
-    const good = readFileSync(file, 'utf8');
-    for (const bad of [
-      '',
-      good.replace('\n5\n', '\n4\n'),
-      good.slice(0, -9),
-      good.replace(ORIGIN, 'example.com/other'),
-    ]) {
-      writeFileSync(file, bad);
-      const next = await w.again();
-      expect((await next.app.request(`/${HASH}/checkpoint`)).status).toBe(503);
-      await next.witness[Symbol.asyncDispose]();
-    }
-    writeFileSync(file, good);
-    expect((await (await w.again()).app.request(`/${HASH}/checkpoint`)).status).toBe(200);
-  });
-});
-
-test('A checkpoint that an earlier version kept in a file is taken over once, and the file stays', async () => {
-  const directory = temporaryDirectory();
-  const file = join(directory, 'example.com+log.checkpoint');
-  const more = [{ keyName: 'stranger.example', keyId: 1, signature: utf8('anything') }];
-  writeFileSync(file, await log.note(5, { more }));
-  const w = await testWitness({ directory });
-  const conflict = await w.add(await log.request(0, 9));
-  expect([conflict.status, text(await bytesOf(conflict))]).toEqual([409, '5\n']);
-  expect((await w.add(await fork.request(5, 5))).status).toBe(422);
-  expect((await w.add(await log.request(5, 9))).status).toBe(200);
-  // Whatever becomes of it.
-  expect(readFileSync(file)).toEqual(Buffer.from(await log.note(5, { more })));
-  writeFileSync(file, 'x');
-  expect((await (await w.again()).add(await log.request(9, 12))).status).toBe(200);
-});
-
-test('A checkpoint in the file of an earlier version is refused if the log did not sign it', async () => {
-  for (const note of [
-    utf8(''),
-    await log.note(5, { keys: [keyOf(ORIGIN, 1, 9)] }),
-    await new TestLog({ origin: 'o' }).note(3),
-  ]) {
-    const directory = temporaryDirectory();
-    writeFileSync(join(directory, 'example.com+log.checkpoint'), note);
-    const w = await testWitness({ directory });
-    expect((await w.add(await log.request(0, 9))).status).toBe(503);
-    expect(w.faults).toMatchObject([{ code: 'state-corrupt' }]);
-  }
-});
-
 describe('A log that grows too fast', () => {
   test('is told to wait, and not held to what it asked for; others go on', async () => {
     const other = new TestLog({ origin: 'example.com/other' });
@@ -354,94 +265,6 @@ describe('A log that grows too fast', () => {
     expect((await w.add(await log.request(5, 9))).status).toBe(200);
     // Another text of the same tree is something that only the log can make.
     expect((await w.add(await log.request(9, 9, { extensions: ['other'] }))).status).toBe(429);
-  });
-});
-
-describe('sign-subtree', () => {
-  const witness = (): ReturnType<typeof testWitness> => testWitness({ signsSubtrees: true });
-
-  async function request(
-    w: Awaited<ReturnType<typeof witness>>,
-    [start, end]: readonly [number, number],
-    { checkpoint, proof, root }: { checkpoint?: Uint8Array; proof?: readonly Uint8Array[]; root?: Uint8Array } = {},
-  ): Promise<Uint8Array> {
-    return formatSignSubtree({
-      subtree: { start, end },
-      subtreeRoot: root ?? log.tree.hash(start, end),
-      proof: proof ?? log.tree.subtreeProof(start, end, 14),
-      checkpoint: checkpoint ?? (await bytesOf(await w.app.request(`/${HASH}/checkpoint`))),
-    });
-  }
-
-  test('cosigns a part of a tree that the witness cosigned, without a time', async () => {
-    const w = await witness();
-    await w.add(await log.request(0, 14));
-    for (const [start, end] of [
-      [8, 13],
-      [0, 14],
-      [4, 8],
-      [13, 14],
-    ] as const) {
-      const response = await w.subtree(await request(w, [start, end]));
-      expect(response.status).toBe(200);
-      const [line, ...others] = parseSignatureLines(await bytesOf(response));
-      expect(others).toEqual([]);
-      const subtree = { origin: ORIGIN, start, end, root: log.tree.hash(start, end) };
-      expect(verifySubtreeCosignature(subtree, line!, ML_DSA.vkey, { schemes })).toBe(0);
-    }
-  });
-
-  test('takes a reference that has only one of its own signatures', async () => {
-    const w = await witness();
-    await w.add(await log.request(0, 14));
-    const note = parseSignedNote(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)));
-    for (const { vkey } of [ED25519, ML_DSA]) {
-      const signatures = note.signatures.filter(({ keyName }) => keyName === vkey.keyName);
-      const checkpoint = formatSignedNote({ ...note, signatures });
-      expect((await w.subtree(await request(w, [8, 13], { checkpoint }))).status).toBe(200);
-    }
-  });
-
-  test.each([
-    [400, 'what is malformed', async () => utf8('subtree 0 1\n')],
-    [400, 'what is no subtree', (w) => request(w, [3, 5])],
-    [400, 'a subtree beyond the tree', (w) => request(w, [8, 16], { proof: [] })],
-    [403, 'a reference that it did not cosign', async (w) => request(w, [8, 13], { checkpoint: await log.note(14) })],
-    [
-      404,
-      'a log that is not known',
-      async (w) => request(w, [8, 13], { checkpoint: await new TestLog({ origin: 'o' }).note(14) }),
-    ],
-    [422, 'another root', (w) => request(w, [8, 13], { root: log.tree.root(5) })],
-    [422, 'a proof that is too short', (w) => request(w, [8, 13], { proof: [] })],
-  ] as [number, string, (w: Awaited<ReturnType<typeof witness>>) => Promise<Uint8Array>][])(
-    'answers %d to %s',
-    async (status, _, body) => {
-      const w = await witness();
-      await w.add(await log.request(0, 14));
-      const response = await w.subtree(await body(w));
-      expect(response.status).toBe(status);
-      expect(text(await bytesOf(response))).not.toContain('—');
-    },
-  );
-
-  test('answers 403 to a reference with a changed signature of its own', async () => {
-    const w = await witness();
-    await w.add(await log.request(0, 14));
-    const served = text(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)));
-    const checkpoint = utf8(served.replace('\n14\n', '\n15\n'));
-    expect((await w.subtree(await request(w, [8, 13], { checkpoint }))).status).toBe(403);
-  });
-
-  test('is limited for each log, and not offered unless it is asked for', async () => {
-    const w = await witness();
-    await w.add(await log.request(0, 14));
-    const body = await request(w, [13, 14]);
-    const statuses = new Set<number>();
-    for (let i = 0; i < 400 && !statuses.has(429); i++) statuses.add((await w.subtree(body)).status);
-    expect(statuses).toEqual(new Set([200, 429]));
-    const plain = await testWitness();
-    expect((await plain.subtree(body)).status).toBe(404);
   });
 });
 

@@ -41,8 +41,11 @@ async function serveWitness(context: Context, options: Options): Promise<void> {
   const logger = createLogger(options.logLevel);
   const metrics = new Metrics();
   const cosigned = metrics.counter('vitrine_witness_cosigned_total', 'Checkpoints that were cosigned.');
-  const signed = metrics.counter('vitrine_witness_contradictions_total', 'Contradictions that a log has signed.');
-  const unproven = metrics.counter('vitrine_witness_unproven_total', 'Consistency proofs that failed.');
+  const signed = metrics.counter(
+    'vitrine_witness_contradictions_total',
+    'Requests with what contradicts an earlier signature of the log.',
+  );
+  const unproven = metrics.counter('vitrine_witness_unproven_total', 'Requests with a consistency proof that fails.');
   const { witness, origins } = await openWitness(context, options, {
     growth: { perSecond: options.growth, burst: options.growth * BURST },
     onFinding: ({ kind, origin, reason }, kept) => {

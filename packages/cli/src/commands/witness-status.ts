@@ -1,23 +1,27 @@
-import { CoreError, displayOctets, equalBytes, type PolicyWitness } from '@vitrine/core';
+import { displayOctets, equalBytes, NO_QUORUM, type PolicyWitness, verifyCheckpoint } from '@vitrine/core';
 import type { LogReading } from '@vitrine/core/log';
-import type { Witnessed } from '@vitrine/witness';
+import type { askSize, WitnessEndpoint } from '@vitrine/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { ago } from '../finding-view.ts';
-import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
+import { type LogOption, logPlace, type OpenedLog, openLog, withLogOption } from '../log-option.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
-import { count, printable } from '../text.ts';
+import { printable } from '../text.ts';
 
 interface Options extends LogOption {
   readonly policy: string;
   readonly json?: boolean;
 }
 
-/** What became of asking a witness. */
+/** What a witness of the policy has seen of the log, as far as it says. */
 interface Answer {
   readonly witness: PolicyWitness;
-  readonly shown?: Witnessed | undefined;
+  readonly size?: number;
+  /** Only from a checkpoint that it shows. */
+  readonly root?: Uint8Array;
+  /** When it cosigned that, in seconds since the Epoch. */
+  readonly time?: number | undefined;
   readonly failure?: string;
 }
 
@@ -28,8 +32,9 @@ export function registerWitnessStatus(witness: Command, context: Context): void 
   withLogOption(witness.command('status'))
     .summary('show how far the witnesses of a policy are')
     .description(
-      'Ask each witness of a policy which checkpoint of the log it cosigned last, and compare that with the log. A witness is asked at the ' +
-        'URL in the policy; one that shows its checkpoints elsewhere cannot be asked. Fails if one shows another tree than the log.',
+      'Ask each witness of a policy which checkpoint of the log it cosigned last, and compare that with the log: by the checkpoint that it ' +
+        'shows below its URL in the policy, or by the size that it names when it is asked to cosign from size 0; one that has seen nothing ' +
+        'cosigns then. Fails if one shows another tree than the log, or has seen a larger one.',
     )
     .requiredOption('--policy <file>', 'the policy that names the witnesses, with their URLs')
     .option('--json', 'print one JSON object for each witness')
@@ -43,75 +48,111 @@ async function witnessStatus(context: Context, options: Options): Promise<void> 
   await using log = await openLog(await logPlace(context, options));
   const answers = await askAll(context, log, loaded);
   const { size } = log.checkpoint();
-  const now = context.now();
-  const others: string[] = [];
-  for (const { witness, shown, failure } of answers) {
-    const name = displayOctets(witness.name);
-    const isOther = shown !== undefined && shown.size <= size && !equalBytes(shown.root, await rootAt(log, shown.size));
-    if (isOther) others.push(`${name} shows another tree of ${shown.size} entries`);
-    const time = shown?.times.get(witness.name);
-    if (options.json) {
-      await output.json({
-        witness: name,
-        keyName: witness.key.keyName,
-        ...(shown && { size: shown.size, behind: size - shown.size, sameTree: !isOther }),
-        ...(time !== undefined && { time }),
-        ...(failure !== undefined && { failure }),
-      });
-      continue;
-    }
-    const state =
-      shown === undefined ? (failure ?? 'has cosigned nothing, as far as it shows') : stateOf(shown, size, isOther);
-    const when = time === undefined ? '' : `, ${ago(time, now)}`;
-    await output.text(`${name}  ${printable(witness.key.keyName)}  ${state}${when}\n`);
+  const others = new Set<Answer>();
+  for (const answer of answers) if (await isOther(log, answer)) others.add(answer);
+  if (options.json) {
+    for (const answer of answers) await output.json(answerJson(answer, size, others.has(answer)));
+  } else {
+    const now = context.now();
+    const rows = answers.map((answer) => answerRow(answer, { size, now, isOther: others.has(answer) }));
+    await output.text(table([['witness', 'key', 'size', 'behind', 'cosigned', 'failure'], ...rows]));
   }
-  const ahead = answers.find(({ shown }) => shown !== undefined && shown.size > size);
-  if (others.length > 0)
-    throw new CliError('witness-differs', `${others.join('; ')}: the log, or the witness, has two histories`);
+  const nameOf = ({ witness }: Answer): string => printable(displayOctets(witness.name));
+  if (others.size > 0) {
+    const names = Array.from(others, (one) => `${nameOf(one)} shows another tree of ${one.size} entries`).join('; ');
+    throw new CliError('witness-differs', `${names}: the log, or the witness, has two histories`);
+  }
+  const ahead = answers.find((answer) => (answer.size ?? 0) > size);
   if (ahead !== undefined) {
-    const name = displayOctets(ahead.witness.name);
     throw new CliError(
       'witness-differs',
-      `${name} has cosigned ${ahead.shown!.size} entries, and the log has ${size}: it lost some, or it is an old copy`,
+      `${nameOf(ahead)} has cosigned ${ahead.size} entries, and the log has ${size}: it lost some, or it is an old copy`,
     );
   }
 }
 
-function stateOf({ size: seen }: Witnessed, size: number, isOther: boolean): string {
-  if (isOther) return `another tree of ${count(seen, 'entry', 'entries')}`;
-  if (seen > size) return `${seen - size} ahead, at ${seen}`;
-  return seen === size ? `up to date, at ${seen}` : `${size - seen} behind, at ${seen}`;
+async function isOther(log: LogReading, { size, root }: Answer): Promise<boolean> {
+  const newest = log.checkpoint().size;
+  if (size === undefined || root === undefined || size > newest) return false;
+  return !equalBytes(root, (await log.proveConsistency(size, newest)).oldRoot);
 }
 
-async function rootAt(log: LogReading, size: number): Promise<Uint8Array> {
-  return (await log.proveConsistency(size, log.checkpoint().size)).oldRoot;
+function answerJson({ witness, size, time, failure }: Answer, newest: number, isOther: boolean): object {
+  return {
+    witness: displayOctets(witness.name),
+    keyName: witness.key.keyName,
+    ...(size !== undefined && { size, behind: newest - size, sameTree: !isOther }),
+    ...(time !== undefined && { time }),
+    ...(failure !== undefined && { failure }),
+  };
+}
+
+function answerRow(
+  { witness, size, time, failure }: Answer,
+  { size: newest, now, isOther }: { readonly size: number; readonly now: number; readonly isOther: boolean },
+): string[] {
+  const state = failure ?? (isOther ? 'ANOTHER TREE' : size !== undefined && size > newest ? 'AHEAD OF THE LOG' : '-');
+  return [
+    printable(displayOctets(witness.name)),
+    printable(witness.key.keyName),
+    size === undefined ? '-' : String(size),
+    size === undefined ? '-' : String(Math.max(0, newest - size)),
+    time === undefined ? '-' : ago(time, now),
+    state,
+  ];
 }
 
 /** All witnesses at once, in the order of the policy. */
-async function askAll(context: Context, log: LogReading, { policy, schemes }: LoadedPolicy): Promise<Answer[]> {
-  const [{ readWitnessed, WitnessError, witnessEndpoints }, { httpFetch }] = await Promise.all([
+async function askAll(context: Context, log: OpenedLog, { policy, schemes }: LoadedPolicy): Promise<Answer[]> {
+  const [{ witnessEndpoints }, { httpFetch }] = await Promise.all([
     import('@vitrine/witness'),
     import('../http-fetch.ts'),
   ]);
-  const { origin } = log;
-  const keys = policy.logs.map(({ key }) => key).filter(({ keyName }) => keyName === origin);
-  if (keys.length === 0) throw new CoreError('policy-log', `the policy lists no key of the log ${origin}`);
+  // Refuses the policy of another log.
+  verifyCheckpoint(log.checkpoint().note, { ...policy, quorum: NO_QUORUM }, { schemes });
   const { endpoints, unreachable } = witnessEndpoints(policy);
-  const asking = { fetch: await httpFetch(context), timeout: TIMEOUT, signal: context.signal };
+  const { signal, now } = context;
+  const options = { log, schemes, fetch: await httpFetch(context), timeout: TIMEOUT, signal, now };
   const found = new Map<PolicyWitness, Answer>(
     unreachable.map(({ witness, reason }) => [witness, { witness, failure: reason }]),
   );
   await Promise.all(
     endpoints.map(async (endpoint) => {
-      const answer = await readWitnessed(endpoint, { origin, keys, schemes }, asking).then(
-        (shown) => ({ shown }),
-        (error: unknown) => {
-          if (error instanceof WitnessError) return { failure: printable(error.message) };
-          throw error;
-        },
-      );
-      for (const witness of endpoint.witnesses) found.set(witness, { witness, ...answer });
+      for (const answer of await ask(endpoint, options)) found.set(answer.witness, answer);
     }),
   );
   return policy.witnesses.map((witness) => found.get(witness)!);
+}
+
+/** What the keys of one witness have seen. */
+async function ask(endpoint: WitnessEndpoint, options: Parameters<typeof askSize>[1]): Promise<Answer[]> {
+  const { askSize, readWitnessed, WitnessError } = await import('@vitrine/witness');
+  const { origin, key } = options.log;
+  const { witnesses } = endpoint;
+  const failed = (error: unknown): Answer[] => {
+    if (!(error instanceof WitnessError)) throw error;
+    return witnesses.map((witness) => ({ witness, failure: printable(error.message) }));
+  };
+  try {
+    const shown = await readWitnessed(endpoint, { origin, keys: [key], schemes: options.schemes }, options);
+    if (shown !== undefined) {
+      const { size, root, times } = shown;
+      return witnesses.map((witness) => ({ witness, size, root, time: times.get(witness.name) }));
+    }
+  } catch (error) {
+    if (!(error instanceof WitnessError) || error.code === 'witness-unreachable') return failed(error);
+    // It may show its checkpoints elsewhere.
+  }
+  return askSize(endpoint, options).then((size) => witnesses.map((witness) => ({ witness, size })), failed);
+}
+
+/** Rows whose cells stand under each other. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => Array.from(row[column]!).length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('  ')
+      .trimEnd();
+  return rows.map((row) => `${line(row)}\n`).join('');
 }

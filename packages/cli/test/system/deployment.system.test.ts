@@ -6,7 +6,6 @@ import { ed25519Signer, formatBase64, leafHash, parsePrivateKey, parseVkey, type
 import { HttpClient, RemoteLog } from '@vitrine/core/log';
 import { signStatement } from '@vitrine/signer';
 import { expect, onTestFinished, test } from 'vitest';
-// @ts-expect-error: an example, in JavaScript
 import { Deployment, ORIGIN, until } from '../../../../examples/deployment/deployment.js';
 
 // What people start with examples/deployment/start.js, taken apart under load.

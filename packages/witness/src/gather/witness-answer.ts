@@ -91,7 +91,10 @@ const isBy = (line: NoteSignature, { keyName, keyId }: VerifierKey): boolean =>
 export function refusalOf({ status, headers, body }: HttpAnswer): WitnessError {
   const wait = parseRetryAfter(headers.get('retry-after'), Date.now());
   const detail = detailOf(headers, body);
-  return new WitnessError('witness-refused', `it answers ${status}${detail && `: ${detail}`}`, {
+  const said = `it answers ${status}${detail && `: ${detail}`}`;
+  // https://c2sp.org/tlog-witness#add-checkpoint
+  const meaning = status === 422 ? 'THE LOG HAS SHOWN IT ANOTHER HISTORY, or it is wrong: ' : '';
+  return new WitnessError('witness-refused', `${meaning}${said}`, {
     status,
     retryAfter: wait === undefined ? undefined : wait / 1000,
   });

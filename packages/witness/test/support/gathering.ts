@@ -9,7 +9,7 @@ import { keyOf, ORIGIN, schemes, utf8 } from './logs.ts';
 import { serveWitness, type TestServer } from './servers.ts';
 import { type TestWitness, testWitness } from './witnesses.ts';
 
-export const LOG_KEY: PrivateKey = keyOf(ORIGIN, 0x01, 1);
+const LOG_KEY: PrivateKey = keyOf(ORIGIN, 0x01, 1);
 
 /** A real log of arbitrary entries, in a directory. */
 export async function createLog(directory = join(temporaryDirectory(), 'log')): Promise<Log> {

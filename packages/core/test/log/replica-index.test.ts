@@ -307,6 +307,16 @@ describe('a log that lies in its index', () => {
     expect(await reopened.replica.latest(STREAM)).toMatchObject({ position: 1 });
   });
 
+  test('cannot leave an index entry out at the end of a checkpoint and have it behind that', async () => {
+    const entries = indexed([[A, C], [B]], honest);
+    const { replica } = await copyOf(entries);
+    await replica.publish((await signedOf(entries, 3)).note);
+    await replica.derive(5);
+    const error = await expectCode(replica.publish((await signedOf(entries, 4)).note), 'index-false');
+    expect(error.message).toContain('entry 3, the last in the tree of a checkpoint, is not an index entry');
+    await replica.publish((await signedOf(entries)).note);
+  });
+
   test('takes as many entries in a commit as a log does', async () => {
     const { log } = await createIndexed();
     await commit(log, many(MAX_COMMIT_ENTRIES));

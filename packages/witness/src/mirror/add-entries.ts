@@ -6,7 +6,6 @@ import {
   HASH_SIZE,
   type Interval,
   leafHash,
-  MAX_PROOF_LENGTH,
   type NoteSignature,
   ProofError,
   quote,
@@ -146,7 +145,6 @@ async function refusalOf(
   { replica }: Mirror,
   { size, root }: Head,
 ): Promise<string | undefined> {
-  if (proof.length > MAX_PROOF_LENGTH) return `a proof has at most ${MAX_PROOF_LENGTH} hashes, found ${proof.length}`;
   const empty = entries.findIndex((entry) => entry.length === 0);
   if (empty >= 0) return `entry ${interval.start + empty} is empty, and cannot be mirrored here`;
   const { start, end } = subtreeOf(interval);

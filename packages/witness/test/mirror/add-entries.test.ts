@@ -1,6 +1,6 @@
 import { formatAddCheckpoint, HASH_SIZE, openCheckpoint, parseVkey } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
-import { SeededRandom } from '@vitrine/testkit';
+import { ReferenceTree } from '@vitrine/testkit';
 import { describe, expect, test } from 'vitest';
 import { type AddEntriesAnswer, addEntries } from '../../src/mirror/add-entries.ts';
 import { ByteStream } from '../../src/mirror/byte-stream.ts';
@@ -12,7 +12,7 @@ import {
 } from '../../src/mirror/entry-package.ts';
 import type { Mirror } from '../../src/mirror/mirror.ts';
 import { formatMirrorInfo, parseMirrorInfo } from '../../src/mirror/mirror-info.ts';
-import { ORIGIN, schemes, utf8 } from '../support/logs.ts';
+import { ORIGIN, schemes, TestLog, utf8 } from '../support/logs.ts';
 import { addSignatureLines } from '../support/notes.ts';
 import { append, createLog, createMirror, entriesOf, LOG_VKEY, MAPPING, MIRROR_KEYS } from './support.ts';
 
@@ -206,6 +206,8 @@ describe('adding entries', () => {
     expect((await send(mirror, await body(log))).status).toBe(200);
     const { note } = mirror.replica.checkpoint();
     expect(await send(mirror, await body(log, { end: 500 }))).toEqual(conflict(1000, 1000));
+    // Before any package is looked at.
+    expect(await send(mirror, await body(log, { end: 500, packages: 0 }))).toEqual(conflict(1000, 1000));
     expect(mirror.replica.checkpoint().note).toEqual(note);
   });
 
@@ -260,7 +262,7 @@ describe('adding entries', () => {
     expect((await send(mirror, more)).status).toBe(200);
   });
 
-  test.each<[string, (packages: Uint8Array[], random: SeededRandom) => Uint8Array[]]>([
+  test.each<[string, (packages: Uint8Array[]) => Uint8Array[]]>([
     [
       'an entry with a changed byte',
       ([a, b, ...more]) => [a!, b!.map((byte, i) => (i === 9 ? byte ^ 1 : byte)), ...more],
@@ -277,7 +279,7 @@ describe('adding entries', () => {
     ['an empty entry', ([a, b, ...more]) => [a!, new Uint8Array([0, 0, ...b!]), ...more]],
   ])('that cannot be authenticated is 422, and what is before that stays: %s', async (_, change) => {
     const { log, mirror } = await both(1000);
-    const answer = await send(mirror, await body(log, { change: (packages) => change(packages, new SeededRandom(1)) }));
+    const answer = await send(mirror, await body(log, { change }));
     expect(answer).toMatchObject({ status: 422 });
     expect(mirror.replica.next).toBe(256);
     expect(mirror.replica.published()).toBeUndefined();
@@ -310,6 +312,19 @@ describe('adding entries', () => {
     const other = await createLog([...entriesOf(300), ...entriesOf(700, 5000)]);
     expect(await send(mirror, await body(other))).toMatchObject({ status: 422 });
     expect(mirror.replica.next).toBe(0);
+  });
+
+  test('with an entry of no bytes, which tlog-tiles does not rule out, are 422', async () => {
+    const mirror = await createMirror({ keys: MIRROR_KEYS });
+    const entries = [utf8('a'), new Uint8Array(0)];
+    const note = await new TestLog().note(2, { root: new ReferenceTree(entries).root(2) });
+    await mirror.pending.add(formatAddCheckpoint({ oldSize: 0, proof: [], checkpoint: note }));
+    const header = formatAddEntriesHeader({ origin: ORIGIN, start: 0, end: 2, ticket: new Uint8Array(0) });
+    const upload = new Uint8Array([...header, 0, 1, 97, 0, 0, 0]);
+    expect(await send(mirror, upload)).toMatchObject({
+      status: 422,
+      reason: expect.stringContaining('entry 1 is empty'),
+    });
   });
 
   test('any ticket is taken for none', async () => {

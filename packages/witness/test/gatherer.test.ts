@@ -28,10 +28,10 @@ import {
   THIRD,
   wrapped,
 } from './support/gathering.ts';
-import { schemes } from './support/logs.ts';
+import { keyOf, ORIGIN, schemes, TestLog } from './support/logs.ts';
 import { refusal } from './support/refusal.ts';
 import { bodyOf, serve, serveWitness, type TestServer } from './support/servers.ts';
-import { ED25519, ML_DSA } from './support/witnesses.ts';
+import { ED25519, ML_DSA, testWitness } from './support/witnesses.ts';
 
 test('A checkpoint is published once as many witnesses as the policy asks for have cosigned it, and again with those that come later', async () => {
   const log = await createLog();
@@ -136,6 +136,20 @@ test('Signatures by unknown keys in an answer are ignored, be they valid or not'
   const gatherer = gather({ log, policy: policyOf([[ED25519, server.url]]) });
   const { note } = await gatherer.waitFor(3, never());
   expect(parseSignedNote(note).signatures).toHaveLength(2);
+});
+
+test('A witness that knows the log by another key than the one that signs each checkpoint gets the signature of that one too', async () => {
+  const log = await createLog();
+  await grow(log, 3);
+  const ownKey = keyOf(ORIGIN, 0x06, 66);
+  const note = parseSignedNote(log.checkpoint().note);
+  const line = await cosign({ text: note.text, cosigner: cosignerOf(ownKey, { schemes }), time: seconds() });
+  await log.publish(formatSignedNote(addSignatures(note, [line])));
+  const w = await testWitness({ keys: [THIRD], logs: [new TestLog({ keys: [ownKey] })] });
+  Object.defineProperty(w, 'now', { get: seconds });
+  const server = await serveWitness(w);
+  const gatherer = gather({ log, policy: policyOf([[THIRD, server.url]]) });
+  expect((await gatherer.waitFor(3, never())).size).toBe(3);
 });
 
 test('Two keys of one witness, at one URL, are asked for together', async () => {

@@ -30,9 +30,9 @@ const TLOG_SIZE = 'text/x.tlog.size';
 const MAX_SKEW = 300;
 
 /** Without the cosignatures of others, which a witness has no use for. */
-export function logSigned({ note }: LogCheckpoint, { keyName, keyId }: VerifierKey): Uint8Array {
+export function logSigned({ note }: LogCheckpoint, { keyName: origin }: VerifierKey): Uint8Array {
   const { text, signatures } = parseSignedNote(note);
-  return formatSignedNote({ text, signatures: signatures.filter((l) => l.keyName === keyName && l.keyId === keyId) });
+  return formatSignedNote({ text, signatures: signatures.filter(({ keyName }) => keyName === origin) });
 }
 
 /** The size in an answer with the status 409. @throws WitnessError `witness-answer` */

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { makeDirectoryDurably, writeFileDurably } from '@vitrine/core/log';
+import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
 import { type Finding, findingId, formatFinding } from './finding.ts';
 import { originHash } from './origin-hash.ts';
 import { attempt } from './state-directory.ts';
@@ -29,6 +29,7 @@ export type Kept = 'new' | 'known' | 'dropped';
 export class Evidence {
   readonly directory: string;
   readonly #limits: EvidenceLimits;
+  #cleaned: Promise<void> | undefined;
   /** The files of each log, by the hash of its origin. */
   #files: Promise<Map<string, Set<string>>> | undefined;
 
@@ -66,6 +67,9 @@ export class Evidence {
     try {
       await attempt(this.directory, async () => {
         await makeDirectoryDurably(this.directory);
+        // What a process left that was killed while it kept a finding, before others are written.
+        this.#cleaned ??= removeUnfinishedFiles(this.directory);
+        await this.#cleaned;
         await writeFileDurably(join(this.directory, name), bytes);
       });
     } catch (error) {

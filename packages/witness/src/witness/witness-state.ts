@@ -112,16 +112,6 @@ export class WitnessState implements AsyncDisposable {
     return this.cosigned(origin);
   }
 
-  /** The origins of all logs of which anything was seen. @throws as {@link checkpoints} */
-  async origins(): Promise<string[]> {
-    this.#checkOpen();
-    const origins = new Set<string>();
-    for await (const [key, value] of this.#db.iterator({ gte: Uint8Array.of(SEEN), lt: Uint8Array.of(SEEN + 1) })) {
-      origins.add((await this.#decode(key, value)).origin);
-    }
-    return Array.from(origins);
-  }
-
   /**
    * Runs `act` while no other does for this log: to look at what was seen, decide, and {@link add} must be one step.
    */

@@ -8,7 +8,8 @@ import {
   parseSignedNote,
   verifyCheckpoint,
 } from '@vitrine/core';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { eventually } from './support/eventually.ts';
 import { createLog, gather, grow, never, policyOf, seconds, served, THIRD } from './support/gathering.ts';
 import { keyOf, schemes, utf8 } from './support/logs.ts';
 import { bodyOf, serve } from './support/servers.ts';
@@ -92,16 +93,16 @@ describe('A witness fails, and is left out, while others go on', () => {
       1,
     );
     await grow(log, 3);
-    const failures: string[] = [];
+    const failures = new Set<string>();
     const gatherer = gather({
       log,
       policy,
-      timeout: 300,
-      backoff: { base: 60_000, max: 60_000 },
-      onFailure: ([name], error) => failures.push(`${name} ${error.code}`),
+      // Not longer than a test can wait, and long enough for the good one on a busy machine.
+      timeout: 1500,
+      onFailure: ([name], error) => failures.add(`${name} ${error.code}`),
     });
     await gatherer.waitFor(3, never());
-    await vi.waitFor(() => expect(failures).toEqual([`w1 ${code}`]));
+    await eventually(() => expect(failures).toContain(`w1 ${code}`));
     expect(gatherer.status()[1]?.failure).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(gatherer.status()[1]?.cosigned).toBeUndefined();
     expect(verifyCheckpoint(gatherer.published()!.note, policy).cosignatures).toMatchObject([{ witness: 'w0' }]);

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { originHash } from '../src/witness/origin-hash.ts';
 import { temporaryDirectory } from './support/directory.ts';
+import { eventually } from './support/eventually.ts';
 import {
   backup,
   createLog,
@@ -64,7 +65,7 @@ describe('A log that is behind what a witness saw', () => {
     const { log, server } = await restored();
     const gatherer = gather({ log, policy: policyOf([[ED25519, server.url]]) });
     gatherer.start();
-    await vi.waitFor(() => expect(gatherer.refusal()).toMatchObject({ code: 'log-behind' }));
+    await eventually(() => expect(gatherer.refusal()).toMatchObject({ code: 'log-behind' }));
     expect(log.size).toBe(3);
   });
 
@@ -88,7 +89,7 @@ describe('A log that is behind what a witness saw', () => {
       ),
     });
     gatherer.start();
-    await vi.waitFor(() => expect(gatherer.refusal()).toMatchObject({ code: 'log-behind' }));
+    await eventually(() => expect(gatherer.refusal()).toMatchObject({ code: 'log-behind' }));
     expect(gatherer.refusal()?.message).toContain('it does not show that: if it is wrong, take it out of the policy');
     expect(liar.requests).toContain(`GET /${originHash(ORIGIN)}/checkpoint`);
   });
@@ -108,11 +109,11 @@ describe('At the start nothing may be appended', () => {
     await gatherer.settled();
     expect(gatherer.refusal()).toMatchObject({ code: 'log-unwitnessed' });
     await servers[1].start();
-    await vi.waitFor(() => expect(gatherer.refusal()).toBeUndefined(), { timeout: 5000 });
+    await eventually(() => expect(gatherer.refusal()).toBeUndefined());
     // And from then on it may, whoever is away.
     await servers[0].stop();
     await grow(log);
-    await vi.waitFor(() => expect(failureOf(gatherer, 'w0')).toBe('witness-unreachable'));
+    await eventually(() => expect(failureOf(gatherer, 'w0')).toBe('witness-unreachable'));
     expect(gatherer.refusal()).toBeUndefined();
   });
 

@@ -2,11 +2,12 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { formatVkey } from '@vitrine/core';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { AddedLogs } from '../src/witness/added-logs.ts';
 import { addedSource, KnownLogs, policySource } from '../src/witness/known-logs.ts';
 import { WitnessState } from '../src/witness/witness-state.ts';
 import { temporaryDirectory } from './support/directory.ts';
+import { eventually } from './support/eventually.ts';
 import { keyOf, ORIGIN } from './support/logs.ts';
 import { refusal } from './support/refusal.ts';
 
@@ -66,13 +67,13 @@ test('A witness knows the keys of all its sources, and hears of changes within a
   await added.add(ML_DSA);
   await added.add(KEY);
   writeFileSync(file, policy(KEY, OTHER));
-  await vi.waitFor(async () => expect(await known.keysOf(OTHER.keyName)).toEqual([OTHER]), { timeout: 10_000 });
+  await eventually(async () => expect(await known.keysOf(OTHER.keyName)).toEqual([OTHER]));
   expect(await known.keysOf(ORIGIN)).toEqual([KEY, ML_DSA]);
   expect(known.origins).toEqual([ORIGIN, OTHER.keyName]);
   await added.remove(ML_DSA);
   await added.remove(KEY);
   writeFileSync(file, policy(OTHER));
-  await vi.waitFor(async () => expect(await known.keysOf(ORIGIN)).toEqual([]), { timeout: 10_000 });
+  await eventually(async () => expect(await known.keysOf(ORIGIN)).toEqual([]));
   expect(problems).toEqual([]);
 });
 
@@ -88,17 +89,13 @@ test('A source that cannot be read any more is told of, and what it gave last ho
     await known.keysOf(ORIGIN);
     await setTimeout(1000);
     // Once for each.
-    await vi.waitFor(
-      async () => {
-        expect(await known.keysOf(ORIGIN)).toEqual([KEY]);
-        expect(problems).toEqual([file]);
-      },
-      { timeout: 10_000 },
-    );
+    await eventually(async () => {
+      expect(await known.keysOf(ORIGIN)).toEqual([KEY]);
+      expect(problems).toEqual([file]);
+    });
   }
   writeFileSync(file, policy(OTHER));
-  await setTimeout(1000);
-  expect(await known.keysOf(ORIGIN)).toEqual([]);
+  await eventually(async () => expect(await known.keysOf(ORIGIN)).toEqual([]));
 });
 
 test('At the start a source that cannot be read is an error', async () => {

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
-import { formatVkey } from '@vitrine/core';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { formatPrivateKey, formatVkey } from '@vitrine/core';
 import { expect, test } from 'vitest';
 import { cosignNewest } from './support/index-workspace.ts';
 import { done, VENDOR, writePolicy } from './support/releases.ts';
+import { type ServingCommand, startServing } from './support/serving.ts';
 import { OTHER_KEY, sizeOf, workspaceWithStatements } from './support/statement-workspace.ts';
 import { LOG_KEY, type Transcript, WITNESS_KEY, type Workspace } from './support/workspace.ts';
 
@@ -50,6 +51,46 @@ test('release build --bundle says what is to be done where witnesses have to cos
   expect(existsSync(w.path('tool.tgz.vitrine'))).toBe(false);
   await cosignNewest(w);
   await done(w, ['bundle', '2', '--out', 'tool.tgz.vitrine', '--log', 'log']);
+});
+
+/** A witness of the log in a process of its own, in the policy `asked` with its URL. */
+async function askedWitness(w: Workspace): Promise<ServingCommand> {
+  w.write('witness.key', `${formatPrivateKey(WITNESS_KEY)}\n`);
+  chmodSync(w.path('witness.key'), 0o600);
+  mkdirSync(w.path('seen'));
+  const args = ['--key', 'witness.key', '--policy', 'policy', '--state', 'seen', '--listen', '0'];
+  const server = await startServing(w, ['witness', 'serve', ...args]);
+  const witness = `witness w4 ${formatVkey(WITNESS_KEY.vkey)} ${server.url}`;
+  w.write('asked', `log ${formatVkey(LOG_KEY.vkey)}\n${witness}\nquorum w4\n`);
+  return server;
+}
+
+test('release build --bundle has the witnesses of the policy cosign, where it has their URLs', async () => {
+  const w = await workspaceToRelease();
+  const server = await askedWitness(w);
+  const { status, stderr } = await release(w, '--bundle', 'tool.tgz.vitrine', '--policy', 'asked');
+  expect(status, stderr).toBe(0);
+  expect(stderr).toContain('vitrine: asking the witnesses of the policy');
+  await done(w, ['bundle', '2', '--log', 'log', '--out', 'again']);
+  expect(w.read('tool.tgz.vitrine').equals(w.read('again'))).toBe(true);
+
+  await server.stop();
+  w.write('tool.tgz', 'another');
+  const pending = await release(w, '--bundle', 'other.vitrine', '--policy', 'asked');
+  expect(pending).toMatchObject({ status: 3, stderr: expect.stringContaining('vitrine: bundle-pending: ') });
+  expect(pending.stderr).toContain('vitrine witness gather');
+  expect(existsSync(w.path('other.vitrine'))).toBe(false);
+});
+
+test('release build --bundle waits for the server of a log, which has its witnesses cosign', async () => {
+  const w = await workspaceToRelease();
+  await askedWitness(w);
+  const served = await startServing(w, ['serve', '--log', 'log', '--policy', 'asked', '--listen', '0']);
+  const what = WHAT.map((arg) => (arg === 'log' ? served.url : arg));
+  const args = ['release', 'build', 'tool.tgz', ...what, '--bundle', 'tool.tgz.vitrine', '--policy', 'asked'];
+  const { status, stderr } = await w.run(args);
+  expect(status, stderr).toBe(0);
+  expect(existsSync(w.path('tool.tgz.vitrine'))).toBe(true);
 });
 
 test.each([

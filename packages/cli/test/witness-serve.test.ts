@@ -151,6 +151,51 @@ describe('vitrine witness serve', () => {
   });
 });
 
+describe('vitrine serve --policy', () => {
+  const serve = (w: Workspace, log: string): Promise<ServingCommand> =>
+    startServing(w, ['serve', '--log', log, '--policy', 'urls', '--open', '--listen', '0']);
+  const add = (url: string, entry: string): Promise<Response> =>
+    fetch(`${url}/add?wait=witnessed`, { method: 'POST', body: entry });
+
+  test('publishes what the witnesses have cosigned, and goes on when one of them is killed and comes back', async () => {
+    const w = await workspaceToWitness();
+    const [w4, w6] = [await start(w, 'w4'), await start(w, 'w6')] as const;
+    writeUrls(w, [w4.url, w6.url], 'any');
+    const { url } = await serve(w, 'log');
+    await vi.waitFor(async () => expect((await add(url, 'four')).status).toBe(200), { timeout: 30_000, interval: 100 });
+    await w4.stop('SIGKILL');
+    expect((await add(url, 'five')).status).toBe(200);
+    const shown = await (await fetch(`${url}/checkpoint`)).text();
+    expect(shown).toContain('\n5\n');
+    expect(shown).toContain('— witness.example/w6 ');
+    expect((await fetch(`${w6.url}/${HASH}/checkpoint`)).status).toBe(200);
+  });
+
+  test('takes nothing for a restored backup, and says why', async () => {
+    const w = await workspaceToWitness();
+    cpSync(w.path('log'), w.path('backup'), { recursive: true });
+    const { url } = await start(w, 'w4');
+    writeUrls(w, [url, undefined], 'any');
+    const first = await serve(w, 'log');
+    await vi.waitFor(async () => expect((await add(first.url, 'four')).status).toBe(200), {
+      timeout: 30_000,
+      interval: 100,
+    });
+    await first.stop();
+    const restored = await serve(w, 'backup');
+    await vi.waitFor(
+      async () => {
+        const answer = await add(restored.url, 'other');
+        expect([answer.ok, await answer.json()]).toMatchObject([false, { code: 'log-behind' }]);
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+    expect(restored.said()).toContain('nothing is appended any more');
+    await restored.stop();
+    expect((await done(w, ['ls', '--log', 'backup'])).stdout.split('\n')).toHaveLength(4);
+  });
+});
+
 describe('vitrine witness status', () => {
   test('prints which witnesses are behind, and what went wrong with others', async () => {
     const w = await workspaceToWitness();

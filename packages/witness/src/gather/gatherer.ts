@@ -11,11 +11,12 @@ import {
 import type { LogCheckpoint } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
 import type { AskingLog, AskOptions } from './ask-witness.ts';
-import { AskedWitness, type Backoff, type WitnessFailure } from './asked-witness.ts';
+import { AskedWitness, type Backoff } from './asked-witness.ts';
 import { findAhead } from './find-ahead.ts';
 import { Gathering } from './gathering.ts';
 import { Waiters } from './waiters.ts';
 import { type WitnessEndpoints, witnessEndpoints } from './witness-endpoint.ts';
+import { type WitnessStatus, witnessStatuses } from './witness-status.ts';
 
 /** The log for which cosignatures are gathered: a `Log` is one. */
 export interface GatheredLog extends AskingLog {
@@ -52,20 +53,6 @@ export interface GathererOptions {
   readonly onFailure?: (names: readonly string[], error: WitnessError) => void;
   /** Told once, when the log must not go on. */
   readonly onRefusal?: (error: Error) => void;
-}
-
-/** What is known of one witness of the policy. */
-export interface WitnessStatus {
-  /** In the policy. */
-  readonly name: string;
-  readonly keyName: string;
-  readonly url?: string;
-  /** The size that it saw last, as far as is known; undefined if nothing is. */
-  readonly size?: number;
-  /** Its newest cosignature: the size of the tree, and the time in seconds since the Epoch. */
-  readonly cosigned?: { readonly size: number; readonly time: number };
-  /** Why it gave none when it was asked last. */
-  readonly failure?: WitnessFailure;
 }
 
 const DEFAULTS = {
@@ -163,25 +150,8 @@ export class Gatherer implements AsyncDisposable {
 
   /** What is known of each witness of the policy, in its order. */
   status(): WitnessStatus[] {
-    const { policy } = this.#options;
-    return policy.witnesses.map((witness): WitnessStatus => {
-      const { name, key } = witness;
-      const unreachable = this.#unreachable.find((other) => other.witness === witness);
-      if (unreachable !== undefined) {
-        const failure = { code: 'witness-unreachable', message: unreachable.reason, time: this.#options.now() };
-        return { name, keyName: key.keyName, failure };
-      }
-      const asked = this.#witnesses.find(({ endpoint }) => endpoint.witnesses.includes(witness))!;
-      const cosigned = asked.cosigned.get(name);
-      return {
-        name,
-        keyName: key.keyName,
-        url: asked.endpoint.url,
-        ...((asked.gathering !== undefined || asked.size > 0) && { size: asked.size }),
-        ...(cosigned && { cosigned }),
-        ...(asked.failure && { failure: asked.failure }),
-      };
-    });
+    const { policy, now } = this.#options;
+    return witnessStatuses(policy, this.#witnesses, this.#unreachable, now());
   }
 
   /** Resolves once nothing more is to be expected for the newest checkpoint, but from witnesses that failed. */

@@ -81,5 +81,10 @@ export function logApp(log: ServedLog, options: LogAppOptions): LogApp {
     submissionRoutes(app, { ...append, appender, publishing });
   }
   if (metrics !== undefined) logMetrics(metrics, { log, published, appender });
-  return { app, health: () => appender?.failure };
+  return { app, health: () => appender?.failure ?? (append && lasting(publishing.refusal())) };
+}
+
+/** Witnesses that have yet to answer will; whatever else keeps a log from taking anything stays, and somebody has to look at it. */
+function lasting(refusal: (Error & { readonly code?: unknown }) | undefined): Error | undefined {
+  return refusal?.code === 'log-unwitnessed' ? undefined : refusal;
 }

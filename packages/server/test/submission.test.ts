@@ -348,6 +348,17 @@ test('a log that cannot write any more says so, and is not healthy', async () =>
   expect(await refusalIn(await served.get('/healthz'))).toEqual([503, 'log-failed']);
 });
 
+test.each([
+  ['log-behind', 503],
+  ['log-unwitnessed', 200],
+])('a log that is kept from appending by %s has the health %i', async (code, status) => {
+  const publishing = new ManualPublishing();
+  publishing.refused = Object.assign(new Error('why'), { code });
+  const served = await ServedLog.create({ publishing });
+  expect((await served.get('/healthz')).status).toBe(status);
+  expect((await served.post('/add', 'x')).status).not.toBe(200);
+});
+
 test('the figures of a log are those of the log', async () => {
   const metrics = new Metrics();
   const served = await ServedLog.create({ metrics });

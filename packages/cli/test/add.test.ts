@@ -248,14 +248,14 @@ test('a file name that is not UTF-8 is refused, and U+FFFD itself is not', async
   expect(await entries(w)).toEqual([sumLine('y', 'bad\ufffd')]);
 });
 
-test('a log must be named, and by a directory', async () => {
+test('a log must be named, by a directory or a URL of HTTP', async () => {
   const w = await workspaceWithLog();
   w.write('a', 'a');
   const none = await w.run(['add', 'a']);
   expect(none).toMatchObject({ status: 2, stderr: 'vitrine: usage: name the log with --log, or in VITRINE_LOG\n' });
-  const url = await w.run(['add', 'a', '--log', 'https://example.com/log']);
+  const url = await w.run(['add', 'a', '--log', 's3://bucket/log']);
   expect(url).toMatchObject({ status: 2, stdout: '' });
-  expect(url.stderr).toBe('vitrine: log-url: reading a log by URL is not supported yet: https://example.com/log\n');
+  expect(url.stderr).toBe('vitrine: log-url: a log is read over https or http, and not from s3://bucket/log\n');
   expect(await w.run(['add', 'a'], { env: { VITRINE_LOG: 'log' } })).toMatchObject({ status: 0, stderr: '' });
 });
 

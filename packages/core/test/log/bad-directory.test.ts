@@ -133,7 +133,7 @@ describe('a log directory', () => {
   test('whose description is of a newer version is refused', async () => {
     await createAndClose();
     const description = JSON.parse(await readFile(join(directory, 'log.json'), 'utf8'));
-    await writeFile(join(directory, 'log.json'), JSON.stringify({ ...description, version: 4 }));
+    await writeFile(join(directory, 'log.json'), JSON.stringify({ ...description, version: description.version + 1 }));
     await expectCode(open(), 'store-newer');
   });
 

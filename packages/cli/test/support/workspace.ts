@@ -42,9 +42,12 @@ export class Workspace {
 
   /** Every file below the directory, with its path. */
   files(below = '.'): string[] {
-    return readdirSync(this.path(below), { recursive: true, encoding: 'utf8' })
-      .filter((name) => statSync(this.path(below, name)).isFile())
-      .sort();
+    return (
+      readdirSync(this.path(below), { recursive: true, encoding: 'utf8' })
+        // What is being written may be gone by now.
+        .filter((name) => statSync(this.path(below, name), { throwIfNoEntry: false })?.isFile())
+        .sort()
+    );
   }
 
   /** Starts the command, without a controlling terminal. */

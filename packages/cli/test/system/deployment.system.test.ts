@@ -113,8 +113,8 @@ test('whatever is killed, what was acknowledged is in the log, in the mirror and
 
   // All witnesses are up to date again, the agents too.
   const status = (): string =>
-    deployment.vitrine(['witness', 'status', '--policy', 'policy', '--log', deployment.url('log')]);
-  await until(() => status().match(/up to date/g)?.length === 4, 'the witnesses');
+    deployment.vitrine(['witness', 'status', '--policy', 'policy', '--log', deployment.url('log'), '--json']);
+  await until(() => status().match(/"behind":0/g)?.length === 4, 'the witnesses');
   deployment.release('release 2\n');
   await until(
     () => /installed|newest/.test(deployment.update().output) && installed(deployment) === 'release 2\n',

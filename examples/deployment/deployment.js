@@ -232,12 +232,13 @@ async function answers(url) {
   return response?.ok ?? false;
 }
 
-/** Waits until something holds. @throws Error after a minute, or once the process that it is about has ended */
+/** Waits until something holds. @throws Error after two minutes, or once the process that it is about has ended */
 export async function until(holds, what, child) {
-  for (let i = 0; i < 600; i++) {
+  const end = performance.now() + 120_000;
+  while (performance.now() < end) {
     if (await holds()) return;
     if (child !== undefined && child.exitCode !== null) throw new Error(`${what} ended: its log says why`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`${what} is not there after a minute`);
+  throw new Error(`${what} is not there after two minutes`);
 }

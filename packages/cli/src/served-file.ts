@@ -1,7 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoreError } from '@vitrine/core';
-import { writeFileDurably } from '@vitrine/core/log';
 
 /** In the directory of a log or of a witness: the URL at which it is served. What a server left that was killed harms nobody. */
 const SERVED_FILE = 'served';
@@ -9,6 +8,7 @@ const URL_LINE = /^(https?:\/\/[\x21-\x7e]{1,200})\n$/;
 
 /** Says where what is in a directory is served, as long as nobody calls what this gives. */
 export async function announce(directory: string, url: string): Promise<() => Promise<void>> {
+  const { writeFileDurably } = await import('@vitrine/core/log');
   const path = join(directory, SERVED_FILE);
   await writeFileDurably(path, new TextEncoder().encode(`${url}\n`));
   return () => rm(path, { force: true });

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readAtMost } from './files.ts';
+import { announce } from './served-file.ts';
 
 /** What {@link withListenOptions} leaves among a command's options. */
 export interface ListenCommandOptions {
@@ -38,8 +39,8 @@ export interface Serving<E extends Env> {
   health?(): Error | undefined;
   /** What to say of it, beside the URL. */
   readonly about: Readonly<Record<string, unknown>>;
-  /** Called once it answers. */
-  started?(url: string): Promise<void>;
+  /** Where others who find it locked are told the URL. */
+  readonly directory?: string;
   /** Called when it is to stop, before the last requests are waited for. */
   stopping?(): void;
   /** Ends the server with its error. */
@@ -62,8 +63,9 @@ export async function serve<E extends Env>(
   const { app, metrics, health, failed } = serving;
   const listener = await listen(app, { ...(await listenOptions(options)), logger, metrics, health });
   const { url } = listener;
+  let withdraw: (() => Promise<void>) | undefined;
   try {
-    await serving.started?.(url);
+    if (serving.directory !== undefined) withdraw = await announce(serving.directory, url);
     if (options.json) await output.json({ url, ...serving.about });
     else await output.text(`${url}\n`);
     await output.flush();
@@ -75,7 +77,7 @@ export async function serve<E extends Env>(
     logger.info('stopping');
   } finally {
     serving.stopping?.();
-    await listener.close();
+    await listener.close().finally(() => withdraw?.());
   }
   logger.info('stopped');
 }

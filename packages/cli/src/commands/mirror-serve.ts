@@ -10,7 +10,6 @@ import {
   withMirrorOptions,
 } from '../mirror-place.ts';
 import { positiveArgument } from '../numbers.ts';
-import { announce } from '../served-file.ts';
 import { type ListenCommandOptions, serve, withListenOptions } from '../serving.ts';
 
 interface Options extends MirrorCommandOptions, ListenCommandOptions {
@@ -133,22 +132,15 @@ async function run(
   const app = mirrorApp({ mirror, onPending, onFault });
   app.route(`/${originHash(origin)}`, copy.app);
   app.route('/', copy.app);
-  let withdraw: (() => Promise<void>) | undefined;
-  try {
-    await serve(
-      context,
-      {
-        app,
-        metrics,
-        about: { origin, size: replica.size, checksIndex: replica.checksIndex },
-        started: async (url) => {
-          withdraw = await announce(directory, url);
-        },
-        ...(following && { failed: following.then(() => new Promise<never>(() => {})) }),
-      },
-      options,
-    );
-  } finally {
-    await withdraw?.();
-  }
+  await serve(
+    context,
+    {
+      app,
+      metrics,
+      about: { origin, size: replica.size, checksIndex: replica.checksIndex },
+      directory,
+      ...(following && { failed: following.then(() => new Promise<never>(() => {})) }),
+    },
+    options,
+  );
 }

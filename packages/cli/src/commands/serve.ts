@@ -7,7 +7,6 @@ import { CliError, fileError } from '../errors.ts';
 import { describeLog, logDirectory, logSigner, openStore, rulesOf, withLogDirectoryOption } from '../log-option.ts';
 import { readPolicy } from '../policy-file.ts';
 import { isExported, serveExported } from '../serve-exported.ts';
-import { announce } from '../served-file.ts';
 import { type ListenCommandOptions, serve, withListenOptions } from '../serving.ts';
 import { durationArgument } from '../time.ts';
 
@@ -135,7 +134,6 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
     manifests: options.manifests,
     metrics,
   });
-  let withdraw: (() => Promise<void>) | undefined;
   try {
     await serve(
       context,
@@ -144,16 +142,13 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
         metrics,
         health,
         about: { origin: log.origin, size: log.size, readOnly: signer === undefined },
-        started: async (url) => {
-          withdraw = await announce(directory, url);
-        },
+        directory,
         stopping: () => stopping.abort(),
         failed,
       },
       options,
     );
   } finally {
-    await withdraw?.();
     await publishing?.[Symbol.asyncDispose]?.();
   }
 }

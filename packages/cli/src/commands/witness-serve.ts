@@ -2,7 +2,6 @@ import { formatKeyId } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { positiveArgument } from '../numbers.ts';
-import { announce } from '../served-file.ts';
 import { type ListenCommandOptions, serve, withListenOptions } from '../serving.ts';
 import { openWitness, type WitnessCommandOptions, withWitnessOptions } from '../witness-place.ts';
 
@@ -69,22 +68,15 @@ async function serveWitness(context: Context, options: Options): Promise<void> {
     onFault: (err) => logger.error({ err }, 'a request failed'),
   });
   const keys = witness.keys.map(({ keyName, keyId }) => ({ keyName, keyId: formatKeyId(keyId) }));
-  let withdraw: (() => Promise<void>) | undefined;
-  try {
-    await serve(
-      context,
-      {
-        app,
-        metrics,
-        health: () => witness.state.failure,
-        about: { keys, logs: origins() },
-        started: async (url) => {
-          withdraw = await announce(options.state, url);
-        },
-      },
-      options,
-    );
-  } finally {
-    await withdraw?.();
-  }
+  await serve(
+    context,
+    {
+      app,
+      metrics,
+      health: () => witness.state.failure,
+      about: { keys, logs: origins() },
+      directory: options.state,
+    },
+    options,
+  );
 }

@@ -1,7 +1,15 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { CoreError, describeQuorum, leafHash, NO_QUORUM, type Policy, verifyCheckpoint } from '@vitrine/core';
+import {
+  CoreError,
+  describeQuorum,
+  leafHash,
+  NO_QUORUM,
+  type Policy,
+  satisfiesPolicy,
+  verifyCheckpoint,
+} from '@vitrine/core';
 import type { Log, LogCheckpoint, RemoteLog } from '@vitrine/core/log';
 import { makeBundle } from '@vitrine/verifier';
 import type { Command } from 'commander';
@@ -145,15 +153,8 @@ async function metCheckpoint(
 
 const witnessUrls = ({ policy }: LoadedPolicy): boolean => policy.witnesses.some(({ url }) => url !== undefined);
 
-function isMet({ note }: LogCheckpoint, { policy, ...options }: LoadedPolicy): boolean {
-  try {
-    verifyCheckpoint(note, policy, options);
-    return true;
-  } catch (error) {
-    if (error instanceof CoreError && error.code === 'policy-quorum') return false;
-    throw error;
-  }
-}
+const isMet = ({ note }: LogCheckpoint, { policy, ...options }: LoadedPolicy): boolean =>
+  satisfiesPolicy(note, policy, options);
 
 function pending(leaf: number, path: string, policy: Policy, cause: unknown): CliError {
   return new CliError(

@@ -91,7 +91,12 @@ export {
   verifyTlogProof,
 } from './note/tlog-proof.ts';
 export type { Verifier } from './note/verifier.ts';
-export { type VerifiedCheckpoint, verifyCheckpoint, type WitnessCosignature } from './note/verify-checkpoint.ts';
+export {
+  satisfiesPolicy,
+  type VerifiedCheckpoint,
+  verifyCheckpoint,
+  type WitnessCosignature,
+} from './note/verify-checkpoint.ts';
 export { formatKeyId, formatVkey, parseVkey, type VerifierKey, verifierKey } from './note/vkey.ts';
 export { EMPTY_PREFIX_ROOT } from './prefix/prefix-hash.ts';
 export {

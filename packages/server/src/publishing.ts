@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { CoreError, equalBytes, type Policy, type SignatureScheme, verifyCheckpoint } from '@vitrine/core';
+import { equalBytes, type Policy, type SignatureScheme, satisfiesPolicy } from '@vitrine/core';
 import type { LogCheckpoint } from '@vitrine/core/log';
 
 /** Which of a log's checkpoints are shown to everybody: with a policy, those that enough witnesses have cosigned. */
@@ -48,7 +48,7 @@ export function publishesWitnessed(
   const isMet = ({ note }: LogCheckpoint): boolean => {
     let known = judged.find((one) => equalBytes(one.note, note));
     if (known === undefined) {
-      known = { note, isMet: satisfies(note, policy, schemes) };
+      known = { note, isMet: satisfiesPolicy(note, policy, { schemes }) };
       judged.unshift(known);
       // The two that are asked for, each time.
       judged.length = Math.min(judged.length, 2);
@@ -74,14 +74,4 @@ export function publishesWitnessed(
     },
     refusal: () => undefined,
   };
-}
-
-function satisfies(note: Uint8Array, policy: Policy, schemes: readonly SignatureScheme[]): boolean {
-  try {
-    verifyCheckpoint(note, policy, { schemes });
-    return true;
-  } catch (error) {
-    if (error instanceof CoreError && error.code === 'policy-quorum') return false;
-    throw error;
-  }
 }

@@ -57,3 +57,18 @@ export function verifyCheckpoint(bytes: Uint8Array, policy: Policy, options: Sch
   }
   return { ...opened, cosignatures };
 }
+
+/**
+ * Whether a checkpoint, which is one of a log of the policy, has the cosignatures that satisfy its quorum.
+ *
+ * @throws CoreError as {@link verifyCheckpoint}, but for `policy-quorum`
+ */
+export function satisfiesPolicy(bytes: Uint8Array, policy: Policy, options: SchemeOptions = {}): boolean {
+  try {
+    verifyCheckpoint(bytes, policy, options);
+    return true;
+  } catch (error) {
+    if (error instanceof CoreError && error.code === 'policy-quorum') return false;
+    throw error;
+  }
+}

@@ -7,7 +7,7 @@ import {
   renewSignatures,
   type SignatureScheme,
   type SignedNote,
-  verifyCheckpoint,
+  satisfiesPolicy,
 } from '@vitrine/core';
 import type { LogCheckpoint } from '@vitrine/core/log';
 import type { WitnessLine } from './witness-answer.ts';
@@ -50,12 +50,6 @@ export class Gathering {
   /** The checkpoint with all lines, if the policy is satisfied by it. */
   satisfied(): Uint8Array | undefined {
     const note = formatSignedNote(this.#note);
-    try {
-      verifyCheckpoint(note, this.#policy, { schemes: this.#schemes });
-      return note;
-    } catch (error) {
-      if (error instanceof CoreError && error.code === 'policy-quorum') return undefined;
-      throw error;
-    }
+    return satisfiesPolicy(note, this.#policy, { schemes: this.#schemes }) ? note : undefined;
   }
 }

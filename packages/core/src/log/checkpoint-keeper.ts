@@ -1,8 +1,9 @@
 import { formatCheckpoint } from '../note/checkpoint.ts';
 import { openCheckpoint } from '../note/open-checkpoint.ts';
-import { formatSignedNote, parseSignedNote, renewSignatures, type SignedNote, signNote } from '../note/signed-note.ts';
+import { formatSignedNote, parseSignedNote, renewSignatures, signNote } from '../note/signed-note.ts';
 import type { Signer } from '../note/signer.ts';
 import { parseVkey, type VerifierKey } from '../note/vkey.ts';
+import { isCosigned } from './cosigned.ts';
 import type { LogDescription } from './description.ts';
 import type { Head, Store } from './store.ts';
 
@@ -84,7 +85,7 @@ export class CheckpointKeeper {
       this.#current = { ...this.#current, signed: added };
       this.#keep({ signed: added });
     }
-    if (this.#isCosigned(merged) && (cosigned?.size ?? 0) <= size) {
+    if (isCosigned(merged, this.#own) && (cosigned?.size ?? 0) <= size) {
       this.#current = { ...this.#current, cosigned: added };
       this.#keep({ cosigned: added });
     }
@@ -99,7 +100,7 @@ export class CheckpointKeeper {
    */
   async adopt({ size, root, note }: LogCheckpoint): Promise<LogCheckpoint> {
     const adopted = { size, root, note: note.slice() };
-    const cosigned = this.#isCosigned(parseSignedNote(note)) ? adopted : undefined;
+    const cosigned = isCosigned(parseSignedNote(note), this.#own) ? adopted : undefined;
     await this.#store.publish({ signed: adopted.note, ...(cosigned && { cosigned: adopted.note }) });
     this.#current = { ...this.#current, signed: adopted, ...(cosigned && { cosigned }) };
     this.#stored = this.#current;
@@ -109,12 +110,6 @@ export class CheckpointKeeper {
   /** Resolves once everything that is kept is stored. @throws CoreError `store-io` if that failed, now or before */
   async stored(): Promise<void> {
     await this.#storing;
-  }
-
-  #isCosigned({ signatures }: SignedNote): boolean {
-    return signatures.some(
-      (line) => !this.#own.some((key) => key.keyName === line.keyName && key.keyId === line.keyId),
-    );
   }
 
   /**

@@ -13,6 +13,7 @@ import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
 import { treeRoot } from '../tree/interval.ts';
 import { BundleCache } from './bundle-cache.ts';
 import type { LogCheckpoint, LogCheckpoints } from './checkpoint-keeper.ts';
+import { isCosigned } from './cosigned.ts';
 import { formatDescription, type LogDescription, parseDescription } from './description.ts';
 import type { HttpClient } from './http-client.ts';
 import { HttpDerived } from './http-derived.ts';
@@ -260,16 +261,12 @@ function openNotes({ shown, newest }: Notes, description: LogDescription, url: s
     return { size, root, note };
   };
   const own = description.vkeys.map(parseVkey);
-  const isCosigned = ({ note }: LogCheckpoint): boolean =>
-    parseSignedNote(note).signatures.some(
-      (line) => !own.some((one) => one.keyName === line.keyName && one.keyId === line.keyId),
-    );
   const all = [newest, ...(shown === undefined ? [] : [shown])].map(open);
   // A cache may have kept an old answer of one of them.
   all.sort((a, b) => b.size - a.size);
   const [signed] = all;
   if (signed === undefined) throw new CoreError('checkpoint-missing', `${url} shows no checkpoint yet`);
-  const cosigned = all.find(isCosigned);
+  const cosigned = all.find(({ note }) => isCosigned(parseSignedNote(note), own));
   return { signed, ...(cosigned && { cosigned }) };
 }
 

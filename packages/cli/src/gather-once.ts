@@ -2,6 +2,7 @@ import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { WitnessStatus } from '@vitrine/witness';
 import type { Context } from './context.ts';
 import { interrupted } from './errors.ts';
+import { gathererOf } from './gathering.ts';
 import type { LoadedPolicy } from './policy-file.ts';
 
 /** What came of asking all witnesses of a policy. */
@@ -16,17 +17,9 @@ export interface Gathered {
  *
  * @throws WitnessError `log-behind` if one knows a larger tree; CoreError `policy-log`; CliError `interrupted`
  */
-export async function gatherOnce(context: Context, log: Log, { policy, schemes }: LoadedPolicy): Promise<Gathered> {
-  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
+export async function gatherOnce(context: Context, log: Log, loaded: LoadedPolicy): Promise<Gathered> {
   const { signal } = context;
-  await using gatherer = new Gatherer({
-    log,
-    policy,
-    schemes,
-    fetch: await httpFetch(context),
-    now: () => context.now(),
-    startUnwitnessed: true,
-  });
+  await using gatherer = await gathererOf(context, log, loaded, { startUnwitnessed: true });
   const stop = (): void => void gatherer[Symbol.asyncDispose]();
   signal.addEventListener('abort', stop, { once: true });
   try {

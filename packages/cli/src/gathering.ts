@@ -1,6 +1,6 @@
 import type { Log } from '@vitrine/core/log';
 import type { createLogger } from '@vitrine/server';
-import type { Gatherer, WitnessStatus } from '@vitrine/witness';
+import type { Gatherer, GathererOptions, WitnessStatus } from '@vitrine/witness';
 import type { Context } from './context.ts';
 import type { LoadedPolicy } from './policy-file.ts';
 
@@ -13,20 +13,26 @@ export interface GatheringOptions {
   readonly startUnwitnessed?: boolean | undefined;
 }
 
+/** What has the checkpoints of a log cosigned by the witnesses of a policy, and has not begun. */
+export async function gathererOf(
+  context: Context,
+  log: Log,
+  { policy, schemes }: LoadedPolicy,
+  options: Partial<GathererOptions>,
+): Promise<Gatherer> {
+  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
+  const fetch = await httpFetch(context);
+  return new Gatherer({ ...options, log, policy, schemes, fetch, now: () => context.now() });
+}
+
 /** Begins to have the checkpoints of a log cosigned by the witnesses of a policy, and says in the server's own log how that goes. */
 export async function gatherCosignatures(
   context: Context,
   log: Log,
-  { policy, schemes }: LoadedPolicy,
+  loaded: LoadedPolicy,
   { logger, heartbeat, startUnwitnessed }: GatheringOptions,
 ): Promise<Gatherer> {
-  const [{ Gatherer }, { httpFetch }] = await Promise.all([import('@vitrine/witness'), import('./http-fetch.ts')]);
-  const gatherer = new Gatherer({
-    log,
-    policy,
-    schemes,
-    fetch: await httpFetch(context),
-    now: () => context.now(),
+  const gatherer = await gathererOf(context, log, loaded, {
     ...(heartbeat !== undefined && { heartbeat: heartbeat * 1000 }),
     ...(startUnwitnessed && { startUnwitnessed }),
     onPublished: ({ size }) => logger.debug({ size }, 'the checkpoint satisfies the policy'),

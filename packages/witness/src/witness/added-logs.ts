@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CoreError, formatVkey, parseVkey, sha256, type VerifierKey } from '@vitrine/core';
 import { makeDirectoryDurably, writeFileDurably } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
+import { hex } from './hex.ts';
 import { checkLogKey } from './log-key.ts';
 import { attempt, LOGS_DIRECTORY, readIfThere, readMarker } from './state-directory.ts';
 
@@ -11,7 +12,7 @@ const NAME = /^[0-9a-f]{32}\.vkey$/;
 /** Its content alone names a file, so that adding and removing are one step each, also while others do. */
 function nameOf(vkey: string): string {
   const digest = sha256(new TextEncoder().encode(vkey)).subarray(0, 16);
-  return `${Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('')}.vkey`;
+  return `${hex(digest)}.vkey`;
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 import { checkContradiction } from './contradiction.ts';
+import { hex } from './hex.ts';
 
 /**
  * What was found. `two-roots`: two trees of one size. `empty-root`: a tree without entries whose root is not the empty
@@ -48,7 +49,7 @@ const KINDS: readonly string[] = ['two-roots', 'empty-root', 'rewritten', 'unpro
 export function findingId({ kind, notes }: Pick<Finding, 'kind' | 'notes'>): string {
   const texts = [kind, ...notes.map((note) => parseSignedNote(note).text)];
   const digest = sha256(new TextEncoder().encode(JSON.stringify(texts)));
-  return Array.from(digest.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex(digest.subarray(0, 8));
 }
 
 /** Writes a finding as a file, in JSON. */

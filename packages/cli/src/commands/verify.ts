@@ -1,29 +1,21 @@
 import { lstat } from 'node:fs/promises';
 import {
-  CoreError,
   formatBase64,
   leafHash as hashLeaf,
   isIndexProof,
-  MAX_ADD_CHECKPOINT_SIZE,
   MAX_TLOG_PROOF_SIZE,
   ProofError,
-  parseAddCheckpoint,
-  parseCheckpoint,
-  parseSignedNote,
   parseTlogProof,
   type TlogProof,
-  verifyCheckpoint,
-  verifyConsistency as verifyGrowth,
   verifyTlogProof,
 } from '@vitrine/core';
 import { isStatementProof, SignerError } from '@vitrine/signer';
-import { MAX_STATE_SIZE, parseState } from '@vitrine/verifier';
 import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
 import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntry, type FileEntryOptions, fileEntry, statementBytes } from '../file-entry.ts';
-import { readAtMost, readCompanion } from '../files.ts';
+import { readCompanion } from '../files.ts';
 import type { IndexExpectation } from '../index-verification.ts';
 import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
@@ -136,6 +128,7 @@ async function verify(context: Context, files: readonly string[], options: Optio
   }
   if (file !== undefined) throw new CliError('usage', '--consistency verifies no file');
   if (from === undefined) throw new CliError('usage', 'name the old checkpoint with --from');
+  const { verifyConsistency } = await import('../growth-verification.ts');
   return verifyConsistency(context, consistency, from, options);
 }
 
@@ -338,79 +331,4 @@ function explained<T>(kind: FileEntry['kind'], { name }: FileEntryOptions, act: 
       cause: error,
     });
   }
-}
-
-async function verifyConsistency(context: Context, proofPath: string, from: string, options: Options): Promise<void> {
-  const { output } = context;
-  const loaded = await readPolicy(options.policy!);
-  const { policy, schemes } = loaded;
-  const growth = await readAtMost(proofPath, MAX_ADD_CHECKPOINT_SIZE);
-  const { oldSize, proof, checkpoint: newNote } = naming(proofPath, () => parseAddCheckpoint(growth));
-  const old = await readAtMost(from, MAX_STATE_SIZE);
-  const seen = naming(from, () => checkpointIn(old, { origin: originOf(newNote), size: oldSize }));
-  const oldCheckpoint = naming(from, () => verifyCheckpoint(seen, policy, { schemes }));
-  const newCheckpoint = naming(proofPath, () => verifyCheckpoint(newNote, policy, { schemes }));
-  const { origin, size, root } = oldCheckpoint.checkpoint;
-  if (newCheckpoint.checkpoint.origin !== origin) {
-    throw new CoreError(
-      'checkpoint-origin',
-      `the old checkpoint is of ${origin}, the new one of ${newCheckpoint.checkpoint.origin}`,
-    );
-  }
-  if (oldSize !== size) {
-    throw new ProofError('proof-range', `the proof starts at size ${oldSize}, the old checkpoint has ${size}`);
-  }
-  verifyGrowth({
-    oldSize,
-    newSize: newCheckpoint.checkpoint.size,
-    oldRoot: root,
-    newRoot: newCheckpoint.checkpoint.root,
-    proof,
-  });
-
-  const checkpoint = checkpointJson(newCheckpoint, policy);
-  const oldJson = checkpointJson(oldCheckpoint, policy);
-  if (options.json) return output.json({ verified: 'consistency', ...checkpoint, old: oldJson });
-  await output.text(
-    aligned([
-      ['verified', 'the log only grew'],
-      ['old tree size', oldJson.unwitnessed ? `${size} (unwitnessed)` : String(size)],
-      ...checkpointRows(checkpoint),
-    ]),
-  );
-}
-
-/** The tree that a proof of growth begins with. */
-interface OldTree {
-  readonly origin: string;
-  readonly size: number;
-}
-
-/** The checkpoint in the bytes of a file: alone, in a proof of either kind, or of that tree in the state of an agent. */
-function checkpointIn(bytes: Uint8Array, tree: OldTree): Uint8Array {
-  if (isTlogProof(bytes)) return parseTlogProof(bytes).checkpoint;
-  if (begins(bytes, 'old ')) return parseAddCheckpoint(bytes).checkpoint;
-  // No text begins as a CBOR map does.
-  return (bytes[0]! & 0xe0) === 0xa0 ? checkpointInState(bytes, tree) : bytes;
-}
-
-/** @throws ProofError `proof-range` if the agent kept no checkpoint of that tree */
-function checkpointInState(bytes: Uint8Array, { origin, size }: OldTree): Uint8Array {
-  const log = parseState(bytes).logs.find((one) => one.origin === origin);
-  const kept = log === undefined ? [] : [...log.unsettled, log.largest];
-  const found = kept.find((one) => one.size === size);
-  if (found !== undefined) return found.checkpoint;
-  const sizes = kept.length === 0 ? 'none' : `those of ${kept.map((one) => one.size).join(', ')} entries`;
-  throw new ProofError(
-    'proof-range',
-    `the proof starts at size ${size}, and of the checkpoints of ${origin} the state has ${sizes}`,
-  );
-}
-
-const originOf = (note: Uint8Array): string => parseCheckpoint(parseSignedNote(note).text).origin;
-
-const isTlogProof = (bytes: Uint8Array): boolean => begins(bytes, 'c2sp.org/tlog-proof@');
-
-function begins(bytes: Uint8Array, text: string): boolean {
-  return Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
 }

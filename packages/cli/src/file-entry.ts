@@ -1,6 +1,6 @@
 import { CoreError, MAX_ENTRY_SIZE } from '@vitrine/core';
+import { statementOf } from '@vitrine/signer';
 import { readAtMost, readIfRegular } from './files.ts';
-import { statementOf } from './leaf-reference.ts';
 import { sumEntry } from './sum-line.ts';
 
 /** How a file became an entry. */

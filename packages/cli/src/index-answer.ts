@@ -9,11 +9,11 @@ import {
   ProofError,
 } from '@vitrine/core';
 import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
+import { statementOf } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { entryJson } from './entry-view.ts';
 import { CliError } from './errors.ts';
-import { statementOf } from './leaf-reference.ts';
 import { chooseCheckpoint } from './log-checkpoints.ts';
 import { type LogOption, logPlace, openLog, withLogOption } from './log-option.ts';
 import { mentionsIn } from './mentions.ts';

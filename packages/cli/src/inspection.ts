@@ -12,10 +12,9 @@ import {
   parseVkey,
   type VerifierKey,
 } from '@vitrine/core';
-import { isStatementProof, parseStatement, SignerError } from '@vitrine/signer';
+import { isStatementProof, parseStatement, SignerError, statementOf } from '@vitrine/signer';
 import { parseBundle, parseState, parseTransparentStatement, parseTrust, Refusal } from '@vitrine/verifier';
 import { keyTypeName } from './keys.ts';
-import { statementOf } from './leaf-reference.ts';
 import { keyLabel, type Row, statementLine, statementRows } from './statement-view.ts';
 import { count, decodeUtf8, printable } from './text.ts';
 import { formatTime } from './time.ts';

@@ -1,5 +1,12 @@
 import { CoreError, HASH_SIZE, leafHash as hashLeaf, MAX_ENTRY_SIZE, parseBase64 } from '@vitrine/core';
-import { newestWithdrawal, parseStatement, SignerError, type Statement } from '@vitrine/signer';
+import {
+  COSE_SIGN1,
+  newestWithdrawal,
+  parseStatement,
+  SignerError,
+  type Statement,
+  statementOf,
+} from '@vitrine/signer';
 import type { Context } from './context.ts';
 import { CliError, isMissing, naming } from './errors.ts';
 import { readAtMost } from './files.ts';
@@ -8,9 +15,6 @@ import { decimalArgument } from './numbers.ts';
 
 /** How a leaf is named, for the help of commands. */
 export const LEAF_ARGUMENT = 'index, leaf hash or statement file (./12 is a file, 12 an index)';
-
-// The tag 18, with which every statement begins. RFC 9052, section 2.
-const COSE_SIGN1 = 0xd2;
 
 /** A leaf that somebody named, and as much of it as was found out on the way. */
 export interface ResolvedLeaf {
@@ -105,18 +109,6 @@ export function parseLeafHash(text: string): Uint8Array | undefined {
   } catch (error) {
     // Then it is the name of a file.
     if (error instanceof CoreError) return undefined;
-    throw error;
-  }
-}
-
-/** The statement that an entry is; undefined if it is none that this program knows. Its signature is not checked. */
-export function statementOf(entry: Uint8Array): Statement | undefined {
-  // Most entries of other kinds need no closer look.
-  if (entry[0] !== COSE_SIGN1) return undefined;
-  try {
-    return parseStatement(entry);
-  } catch (error) {
-    if (error instanceof SignerError) return undefined;
     throw error;
   }
 }

@@ -1,10 +1,9 @@
 import { CoreError, formatTlogProof, type Signer } from '@vitrine/core';
 import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
-import type { Statement } from '@vitrine/signer';
+import { type Statement, statementOf } from '@vitrine/signer';
 import { formatTransparentStatement, signReceipt } from '@vitrine/verifier';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
-import { statementOf } from './leaf-reference.ts';
 import { describeLog, type LogKeyOption, type LogPlace, logKeySigner } from './log-option.ts';
 
 /**

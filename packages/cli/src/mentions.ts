@@ -1,7 +1,6 @@
 import { formatBase64 } from '@vitrine/core';
 import type { LogReading } from '@vitrine/core/log';
-import type { Statement } from '@vitrine/signer';
-import { statementOf } from './leaf-reference.ts';
+import { type Statement, statementOf } from '@vitrine/signer';
 
 /** A leaf of the log that a statement speaks of. */
 interface Mention {

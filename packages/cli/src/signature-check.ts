@@ -1,7 +1,6 @@
 import { parseVkey, type VerifierKey } from '@vitrine/core';
 import type { LogReading } from '@vitrine/core/log';
-import { admittedKeys, openStatement, type Role, type Statement, signingRole } from '@vitrine/signer';
-import { statementOf } from './leaf-reference.ts';
+import { admittedKeys, openStatement, type Role, type Statement, signingRole, statementOf } from '@vitrine/signer';
 import { keyLabel } from './statement-view.ts';
 
 /** What a log says of a statement's signature. */

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoreError, equalBytes, sha256 } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
-import { parseStatement, SignerError, type Statement } from '@vitrine/signer';
+import { type Statement, statementOf } from '@vitrine/signer';
 import { type BundleLog, MAX_BUNDLED_MANIFEST_SIZE, makeBundle } from '@vitrine/verifier';
 import { ServerError } from './error.ts';
 import { notFound } from './observed.ts';
@@ -56,16 +56,6 @@ export async function streamHead(log: BundledLog, key: Uint8Array, options: Rele
     throw new CoreError('stream-missing', 'the log has no statement of the stream with this key');
   }
   return { leaf: latest.index, bundle: await releaseBundle(log, latest.index, options) };
-}
-
-function statementOf(entry: Uint8Array): Statement | undefined {
-  try {
-    return parseStatement(entry);
-  } catch (error) {
-    // An index entry, for instance.
-    if (error instanceof SignerError) return undefined;
-    throw error;
-  }
 }
 
 /** @throws ServerError `manifest-missing` */

@@ -54,3 +54,4 @@ export { STATEMENT_TYPES, streamOf } from './statement/payload-types.ts';
 export { checkPayload, type SignStatementOptions, signStatement } from './statement/sign-statement.ts';
 export type { Claims, OpenedStatement, Statement } from './statement/statement.ts';
 export { indexedAs, statementMapping } from './statement/statement-mapping.ts';
+export { COSE_SIGN1, statementOf } from './statement/statement-of.ts';

@@ -1,11 +1,11 @@
 import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
-import { SignerError, type Statement } from '@vitrine/signer';
+import { SignerError, type Statement, statementOf } from '@vitrine/signer';
 import { makeBundle } from '@vitrine/verifier';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
 import { hashFiles, inputFile } from '../hashed-file.ts';
-import { isIndex, parseLeafHash, readStatementFile, statementOf } from '../leaf-reference.ts';
+import { isIndex, parseLeafHash, readStatementFile } from '../leaf-reference.ts';
 import { cosignedCheckpoint, isCosigned } from '../log-checkpoints.ts';
 import {
   type LogKeyOption,

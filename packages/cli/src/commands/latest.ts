@@ -1,9 +1,9 @@
 import type { Latest, LogReading } from '@vitrine/core/log';
-import { newestWithdrawal } from '@vitrine/signer';
+import { newestWithdrawal, statementOf } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
-import { noteWithdrawn, statementOf } from '../leaf-reference.ts';
+import { noteWithdrawn } from '../leaf-reference.ts';
 import {
   resolveStream,
   STREAM_ARGUMENT,

@@ -1,10 +1,9 @@
 import { CoreError, type IndexEntry, indexEntryOf, leafHash } from '@vitrine/core';
-import { STATEMENT_TYPES, type Statement, type StatementType } from '@vitrine/signer';
+import { STATEMENT_TYPES, type Statement, type StatementType, statementOf } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { entryJson, indexLine } from '../entry-view.ts';
 import { interrupted } from '../errors.ts';
-import { statementOf } from '../leaf-reference.ts';
 import { type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { mentionsIn } from '../mentions.ts';
 import { decimalArgument } from '../numbers.ts';

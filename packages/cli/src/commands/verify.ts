@@ -9,7 +9,7 @@ import {
   type TlogProof,
   verifyTlogProof,
 } from '@vitrine/core';
-import { isStatementProof, SignerError } from '@vitrine/signer';
+import { isStatementProof, SignerError, statementOf } from '@vitrine/signer';
 import { type Command, Option } from 'commander';
 import { checkpointJson, checkpointRows } from '../checkpoint-view.ts';
 import type { Context } from '../context.ts';
@@ -17,7 +17,6 @@ import { CliError, fileError, naming } from '../errors.ts';
 import { type FileEntry, type FileEntryOptions, fileEntry, statementBytes } from '../file-entry.ts';
 import { readCompanion } from '../files.ts';
 import type { IndexExpectation } from '../index-verification.ts';
-import { statementOf } from '../leaf-reference.ts';
 import { type LoadedPolicy, readPolicy } from '../policy-file.ts';
 import type { ReleaseOptions } from '../release-verification.ts';
 import type { StatementFinding, StatementOptions } from '../statement-verification.ts';

@@ -14,6 +14,7 @@ export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';
 export type { HttpStoreOptions } from './http-store.ts';
 export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
+export { levelFailure } from './level-failure.ts';
 export { LevelStore, readDescription } from './level-store.ts';
 export { type CreateOptions, Log, type OpenOptions } from './log.ts';
 export type { LogReading } from './log-reading.ts';

@@ -5,6 +5,7 @@ import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { EMPTY_ROOT, HASH_SIZE } from '../tree/hash.ts';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from './durable-file.ts';
+import { levelFailure } from './level-failure.ts';
 import {
   BUNDLE,
   type Bytes,
@@ -357,18 +358,11 @@ async function attempt<T>(directory: string, act: () => Promise<T>): Promise<T> 
 /** What went wrong below, in this package's words. */
 function translate(directory: string, cause: unknown): CoreError {
   if (cause instanceof CoreError) return cause;
-  const codes: string[] = [];
-  const messages: string[] = [];
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    codes.push(String((error as { code?: unknown }).code));
-    messages.push(error.message);
-  }
-  if (codes.includes('LEVEL_LOCKED')) {
+  const { kind, detail } = levelFailure(cause);
+  if (kind === 'locked') {
     return new CoreError('store-locked', `${directory} is open in another process, or already in this one`, { cause });
   }
-  const detail = messages.at(-1) ?? String(cause);
-  if (codes.includes('LEVEL_CORRUPTION'))
-    return new CoreError('store-corrupt', `${directory} is damaged: ${detail}`, { cause });
+  if (kind === 'corrupt') return new CoreError('store-corrupt', `${directory} is damaged: ${detail}`, { cause });
   return new CoreError('store-io', `${directory}: ${detail}`, { cause });
 }
 

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
+import { levelFailure, removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
 import { Level } from 'level';
 import { WitnessError } from '../error.ts';
 
@@ -122,18 +122,10 @@ export async function attempt<T>(path: string, act: () => Promise<T>): Promise<T
 
 function translate(path: string, cause: unknown): WitnessError {
   if (cause instanceof WitnessError) return cause;
-  const codes: string[] = [];
-  const messages: string[] = [];
-  for (let error = cause; error instanceof Error; error = error.cause) {
-    codes.push(String((error as { code?: unknown }).code));
-    messages.push(error.message);
-  }
-  if (codes.includes('LEVEL_LOCKED')) {
+  const { kind, detail } = levelFailure(cause);
+  if (kind === 'locked') {
     return new WitnessError('state-locked', `${path} is open in another process, or already in this one`, { cause });
   }
-  const detail = messages.at(-1) ?? String(cause);
-  if (codes.includes('LEVEL_CORRUPTION')) {
-    return new WitnessError('state-corrupt', `${path} is damaged: ${detail}`, { cause });
-  }
+  if (kind === 'corrupt') return new WitnessError('state-corrupt', `${path} is damaged: ${detail}`, { cause });
   return new WitnessError('state-io', `${path}: ${detail}`, { cause });
 }

@@ -232,7 +232,8 @@ describe('add-entries over HTTP', () => {
       duplex: 'half',
     } as RequestInit);
     expect(response.status).toBe(422);
-    expect(pulled).toBeLessThan(50_000);
+    // What streams read ahead is 16 kB on Node 20 and 64 kB since Node 22, more than once on the way.
+    expect(pulled).toBeLessThan(0.75 * bomb.length);
   });
 
   test('a body whose compression is broken is one that ends there', async () => {

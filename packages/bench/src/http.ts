@@ -1,8 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, totalmem } from 'node:os';
-import { formatBundle, formatTilePath } from '@vitrine/core';
-import autocannon from 'autocannon';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { formatBundle } from '@vitrine/core';
 import { BenchServer, canPin } from './http-server.ts';
+import { type Answered, hasWrk, load } from './wrk.ts';
 
 // Prints; asserts nothing. `npm run bench:http`, with `-- --seconds 600` for longer and `-- --only "/add, 1,000"` for one part.
 const args = process.argv.slice(2);
@@ -16,12 +18,11 @@ const BATCH = 1000;
 const FILLED = 256 * 256;
 const MEMORY_INTERVAL = 5000;
 
-type Requests = Parameters<typeof autocannon>[0]['requests'];
-
 interface Case {
   readonly name: string;
   readonly clients: number;
-  readonly requests: Requests;
+  /** See {@link load}. */
+  readonly request: string;
   /** Entries, or tiles, in one request. */
   readonly items?: number;
   /** Entries that the log has before. */
@@ -30,73 +31,78 @@ interface Case {
   readonly isBare?: boolean;
 }
 
-let number = 0;
-const nextEntry = (): string => `entry ${number++} `.padEnd(ENTRY_SIZE, '.');
-const batchOf = (count: number): Buffer =>
-  Buffer.from(formatBundle(Array.from({ length: count }, () => new TextEncoder().encode(nextEntry()))));
-
-const adding: Requests = [
-  { method: 'POST', path: '/add', setupRequest: (request) => ({ ...request, body: nextEntry() }) },
-];
-const batches: Requests = [
-  { method: 'POST', path: '/add-batch', setupRequest: (request) => ({ ...request, body: batchOf(BATCH) }) },
-];
-const reading = (level: 0 | 'entries', headers: Record<string, string> = {}): Requests =>
-  Array.from({ length: FILLED / 256 }, (_, index) => ({
-    path: `/${formatTilePath({ level, index, width: 256 })}`,
-    headers,
-  }));
+const entry = (number: string): string =>
+  `local entry = string.format("entry %d %d ", run, ${number}); entry = entry .. string.rep(".", ${ENTRY_SIZE} - #entry)`;
+const adding = `${entry('n')}; return wrk.format("POST", "/add", nil, entry)`;
+const addingBatch = `local entries = {}
+  for i = 1, ${BATCH} do
+    ${entry(`n * ${BATCH} + i`)}
+    entries[i] = "\\0\\${ENTRY_SIZE}" .. entry
+  end
+  return wrk.format("POST", "/add-batch", nil, table.concat(entries))`;
+const reading = (level: string, headers = 'nil'): string =>
+  `return wrk.format("GET", string.format("/tile/${level}/%03d", n % ${FILLED / 256}), ${headers})`;
+const asking = (path: string): string => `return wrk.format("GET", "${path}")`;
 
 const CASES: readonly Case[] = [
-  { name: 'floor: node:http, POST, 1,000', clients: 1000, requests: adding, isBare: true },
-  { name: 'floor: node:http, 8 kB, 64', clients: 64, requests: [{ path: '/' }], isBare: true },
-  { name: '/add, 1 client', clients: 1, requests: adding },
-  { name: '/add, 64 clients', clients: 64, requests: adding },
-  { name: '/add, 1,000 clients', clients: 1000, requests: adding },
-  { name: `/add-batch of ${BATCH}, 4 clients`, clients: 4, requests: batches, items: BATCH },
-  { name: 'tiles of hashes, 64 clients', clients: 64, requests: reading(0), filled: FILLED },
+  { name: 'floor: node:http, POST, 1,000', clients: 1000, request: adding, isBare: true },
+  { name: 'floor: node:http, 8 kB, 64', clients: 64, request: asking('/'), isBare: true },
+  { name: '/add, 1 client', clients: 1, request: adding },
+  { name: '/add, 64 clients', clients: 64, request: adding },
+  { name: '/add, 1,000 clients', clients: 1000, request: adding },
+  { name: `/add-batch of ${BATCH}, 4 clients`, clients: 4, request: addingBatch, items: BATCH },
+  { name: 'tiles of hashes, 64 clients', clients: 64, request: reading('0'), filled: FILLED },
   {
     name: 'bundles, compressed, 64 clients',
     clients: 64,
-    requests: reading('entries', { 'accept-encoding': 'gzip' }),
+    request: reading('entries', '{["accept-encoding"] = "gzip"}'),
     filled: FILLED,
   },
-  { name: 'checkpoint, 64 clients', clients: 64, requests: [{ path: '/checkpoint' }], filled: FILLED },
+  { name: 'checkpoint, 64 clients', clients: 64, request: asking('/checkpoint'), filled: FILLED },
 ];
 
-async function measure({ name, clients, requests, items = 1, filled = 0, isBare = false }: Case): Promise<void> {
+async function measure({ name, clients, request, items = 1, filled = 0, isBare = false }: Case): Promise<void> {
   await using server = await (isBare ? BenchServer.startBare() : BenchServer.start());
-  for (let done = 0; done < filled; done += 4096) {
-    await fetch(`${server.url}/add-batch`, { method: 'POST', body: batchOf(4096) });
-  }
-  const run = (duration: number): ReturnType<typeof autocannon> =>
-    autocannon({ url: server.url, connections: clients, duration, requests, timeout: 30 });
+  await fill(server.url, filled);
+  const run = (seconds: number): Promise<Answered> => load({ url: server.url, clients, seconds, request, directory });
   // Until the code is compiled.
   await run(2);
   const memory = [server.memory()];
   const timer = setInterval(() => memory.push(server.memory()), MEMORY_INTERVAL);
-  const result = await run(SECONDS);
+  const { requests, seconds, p50, p99, p999, refused, failed } = await run(SECONDS);
   clearInterval(timer);
   memory.push(server.memory());
-  const { latency } = result;
   row(
     name,
-    format(result.requests.total / result.duration),
-    format((result.requests.total * items) / result.duration),
-    ...[latency.p50, latency.p99, latency.p99_9].map((milliseconds) => format(milliseconds)),
+    format(requests / seconds),
+    format((requests * items) / seconds),
+    ...[p50, p99, p999].map((milliseconds) => format(milliseconds, 1)),
     [memory[0]!, Math.max(...memory), memory.at(-1)!].map((bytes) => format(bytes / 1e6)).join(' '),
   );
-  if (result.non2xx > 0 || result.errors > 0)
-    console.log(`  of these ${result.non2xx} refused, ${result.errors} failed`);
+  if (refused > 0 || failed > 0) console.log(`  of these ${refused} refused, ${failed} failed`);
 }
 
-const format = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 0 });
+/** Appends what is read later. */
+async function fill(url: string, count: number): Promise<void> {
+  const entries = Array.from({ length: 4096 }, (_, i) => i);
+  for (let done = 0; done < count; done += entries.length) {
+    const bundle = formatBundle(entries.map((i) => Buffer.from(`filled ${done + i} `.padEnd(ENTRY_SIZE, '.'))));
+    const response = await fetch(`${url}/add-batch`, { method: 'POST', body: new Uint8Array(bundle) });
+    if (!response.ok) throw new Error(await response.text());
+    await response.text();
+  }
+}
+
+const format = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits });
 
 function row(label: string, ...cells: string[]): void {
   console.log(`| ${label.padEnd(32)} | ${cells.map((cell) => cell.padStart(12)).join(' | ')} |`);
 }
 
+if (!hasWrk)
+  throw new Error('the load comes from wrk, which is not installed: Debian has it, and https://github.com/wg/wrk');
 if (canPin) execFileSync('taskset', ['-cp', '1', String(process.pid)], { stdio: 'ignore' });
+const directory = mkdtempSync(join(tmpdir(), 'vitrine-bench-wrk-'));
 const machine = `${cpus().length} x ${cpus()[0]?.model}, ${format(totalmem() / 1e9)} GB`;
 console.log(`${new Date().toISOString().slice(0, 10)}, Node ${process.version}, ${machine}`);
 console.log(
@@ -104,4 +110,8 @@ console.log(
 );
 row('', 'requests/s', 'items/s', 'p50 ms', 'p99 ms', 'p99.9 ms', 'MB: start, most, end');
 row('---', '---', '---', '---', '---', '---', '---');
-for (const one of CASES) if (ONLY === undefined || one.name.includes(ONLY)) await measure(one);
+try {
+  for (const one of CASES) if (ONLY === undefined || one.name.includes(ONLY)) await measure(one);
+} finally {
+  rmSync(directory, { recursive: true });
+}

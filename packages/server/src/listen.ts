@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, type ListenOptions as NetListenOptions, Server as NetServer, type Socket } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import type { Env, Hono } from 'hono';
@@ -82,17 +82,21 @@ export async function listen<E extends Env>(app: Hono<E>, options: ListenOptions
     logger?.debug({ code: error.code }, 'a connection was refused');
     refuseConnection(error, socket as Socket, connections);
   });
-  await bind(server, { host, port });
+  // Node's own backlog is 511: when more connect at once, a lost handshake is tried again only after seconds. The system has its own limit too.
+  await bind(server, { host, port, backlog: limits.maxConnections });
   const { port: bound, family, address } = server.address() as AddressInfo;
   const url = `${tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${bound}`;
   let closing: Promise<void> | undefined;
   return { url, close: () => (closing ??= close(server, connections, limits.closeTimeout)) };
 }
 
-async function bind(server: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+type Bound = Required<Pick<NetListenOptions, 'host' | 'port' | 'backlog'>>;
+
+async function bind(server: Server, bound: Bound): Promise<void> {
+  const { host, port } = bound;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen(bound, () => {
       server.off('error', reject);
       resolve();
     });

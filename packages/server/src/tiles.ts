@@ -28,6 +28,8 @@ const MAX_COMPRESSIONS = 1;
 interface Served {
   readonly plain: Resource;
   readonly gzipped?: Resource;
+  /** It was not compressed because others were: whoever asks for it later may find time for that. */
+  readonly isPutOff?: boolean;
 }
 
 /** Tiles, and what was made of them, as long as there is room. */
@@ -43,13 +45,16 @@ class ServedTiles {
 
   /** What is at hand already. */
   kept(path: string): Served | undefined {
-    return this.#kept.get(path);
+    const kept = this.#kept.get(path);
+    return kept?.isPutOff === true && this.#compressions < MAX_COMPRESSIONS ? undefined : kept;
   }
 
   /** @throws CoreError `tile-malformed` for no path of a tile; `log-range` for one that the newest checkpoint does not have */
   load(path: string): Promise<Served> {
-    const kept = this.#kept.get(path) ?? this.#loading.get(path);
+    const kept = this.kept(path) ?? this.#loading.get(path);
     if (kept !== undefined) return Promise.resolve(kept);
+    const putOff = this.#kept.get(path);
+    if (putOff !== undefined) return this.#load(path, this.#compressed(path, putOff.plain));
     const tile = parseTilePath(path.slice(1));
     const { level, index, width } = tile;
     const { signedSize } = this.#source;
@@ -57,7 +62,11 @@ class ServedTiles {
     if (whole < width) {
       throw new CoreError('log-range', `the newest checkpoint has ${signedSize} leaves, and no such tile`);
     }
-    const loading = this.#serve(path, tile, whole).finally(() => this.#loading.delete(path));
+    return this.#load(path, this.#serve(path, tile, whole));
+  }
+
+  #load(path: string, served: Promise<Served>): Promise<Served> {
+    const loading = served.finally(() => this.#loading.delete(path));
     this.#loading.set(path, loading);
     return loading;
   }
@@ -72,17 +81,22 @@ class ServedTiles {
     // Hashes do not compress, and bundles that still grow are asked for once.
     if (level !== 'entries' || width < TILE_WIDTH) return this.#keep(path, { plain });
     const varying = withHeaders(plain, { vary: 'Accept-Encoding' });
-    if (this.#compressions >= MAX_COMPRESSIONS) return { plain: varying };
+    return this.#compressed(path, varying);
+  }
+
+  async #compressed(path: string, plain: Resource): Promise<Served> {
+    // Kept all the same: reading and checking it again for each of many who ask would cost far more.
+    if (this.#compressions >= MAX_COMPRESSIONS) return this.#keep(path, { plain, isPutOff: true });
     this.#compressions++;
-    const compressed = new Uint8Array(await gzip(bytes).finally(() => this.#compressions--));
-    if (compressed.length >= bytes.length) return this.#keep(path, { plain: varying });
+    const compressed = new Uint8Array(await gzip(plain.bytes).finally(() => this.#compressions--));
+    if (compressed.length >= plain.bytes.length) return this.#keep(path, { plain });
     const headers = {
       'content-encoding': 'gzip',
       'content-length': String(compressed.length),
       // Other bytes, so another strong tag.
-      etag: varying.headers['etag']!.replace(/"$/, '-gzip"'),
+      etag: plain.headers['etag']!.replace(/"$/, '-gzip"'),
     };
-    return this.#keep(path, { plain: varying, gzipped: { ...withHeaders(varying, headers), bytes: compressed } });
+    return this.#keep(path, { plain, gzipped: { ...withHeaders(plain, headers), bytes: compressed } });
   }
 
   #keep(path: string, served: Served): Served {

@@ -1,6 +1,9 @@
 import { gunzipSync } from 'node:zlib';
 import { formatTilePath, parseBundle, partialTiles, TILE_WIDTH, tileWidth } from '@vitrine/core';
+import { Hono } from 'hono';
 import { describe, expect, test } from 'vitest';
+import type { ServerEnv } from '../src/observed.ts';
+import { tileRoutes } from '../src/tiles.ts';
 import { bytesOf, refusalIn, ServedLog, utf8 } from './support/served-log.ts';
 
 // Every "MUST" of https://c2sp.org/tlog-tiles that a log can meet.
@@ -171,6 +174,31 @@ describe('a full entry bundle', () => {
     for await (const _ of served.log.appendAll(random)) void _;
     const response = await served.get('/tile/entries/000', { 'accept-encoding': 'gzip' });
     expect(parseBundle(await bytesOf(response), 256)).toHaveLength(256);
+  });
+
+  test('is read once however many are asked for at once, and compressed when there is time', async () => {
+    const reads = new Map<number, number>();
+    const app = new Hono<ServerEnv>();
+    tileRoutes(app, {
+      signedSize: 10 * TILE_WIDTH,
+      tile: async (_level, index) => {
+        reads.set(index, (reads.get(index) ?? 0) + 1);
+        return new Uint8Array(50_000).fill(index);
+      },
+    });
+    const paths = Array.from({ length: 10 }, (_, index) => `/tile/entries/00${index}`);
+    const codings = (): Promise<(string | null)[]> =>
+      Promise.all(
+        paths.map(async (path) => {
+          const response = await app.request(path, { headers: { 'accept-encoding': 'gzip' } });
+          return response.headers.get('content-encoding');
+        }),
+      );
+    // The first one alone, because one is compressed at a time.
+    expect(await codings()).toEqual(['gzip', ...Array(9).fill(null)]);
+    for (let round = 0; round < 9; round++) await codings();
+    expect(await codings()).toEqual(Array(10).fill('gzip'));
+    expect([...reads.values()]).toEqual(Array(10).fill(1));
   });
 
   test('that many ask for at once is the same for all', async () => {

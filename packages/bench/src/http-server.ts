@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,6 +16,13 @@ export const canPin: boolean = (() => {
     return false;
   }
 })();
+
+/** In bytes. */
+export interface Memory {
+  readonly all: number;
+  /** Pages of files that are mapped, which the system takes back when it needs them: the program and LevelDB's tables. */
+  readonly files: number;
+}
 
 /** A server in a process of its own, on a core of its own. */
 export class BenchServer implements AsyncDisposable {
@@ -48,9 +55,11 @@ export class BenchServer implements AsyncDisposable {
     return new BenchServer(child, url);
   }
 
-  /** Bytes of its memory that are in use, files that it maps included. */
-  memory(): number {
-    return 1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', String(this.#child.pid)], { encoding: 'utf8' }));
+  /** Its memory that is in use. */
+  memory(): Memory {
+    const pid = String(this.#child.pid);
+    const all = 1024 * Number(execFileSync('ps', ['-o', 'rss=', '-p', pid], { encoding: 'utf8' }));
+    return { all, files: 1024 * Number(/^RssFile:\s+(\d+)/m.exec(statusOf(pid))?.[1] ?? Number.NaN) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -67,4 +76,12 @@ async function started(args: readonly string[], env: NodeJS.ProcessEnv): Promise
   const child = spawn(program!, rest, { env, stdio: ['ignore', 'pipe', 'ignore'] });
   const [line] = await once(child.stdout!, 'data');
   return { child, url: String(line).trim() };
+}
+
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
 }

@@ -77,8 +77,13 @@ async function measure({ name, clients, request, items = 1, filled = 0, isBare =
     format(requests / seconds),
     format((requests * items) / seconds),
     ...[p50, p99, p999].map((milliseconds) => format(milliseconds, 1)),
-    [memory[0]!, Math.max(...memory), memory.at(-1)!].map((bytes) => format(bytes / 1e6)).join(' '),
+    megabytes([memory[0]!.all, Math.max(...memory.map(({ all }) => all)), memory.at(-1)!.all]),
   );
+  const minutes = memory.filter((_, i) => i > 0 && i % (60_000 / MEMORY_INTERVAL) === 0);
+  if (minutes.length > 1) {
+    console.log(`  MB after each minute: ${megabytes(minutes.map(({ all }) => all))}`);
+    console.log(`  of these pages of files: ${megabytes(minutes.map(({ files }) => files))}`);
+  }
   if (refused > 0 || failed > 0) console.log(`  of these ${refused} refused, ${failed} failed`);
 }
 
@@ -94,6 +99,8 @@ async function fill(url: string, count: number): Promise<void> {
 }
 
 const format = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits });
+
+const megabytes = (bytes: readonly number[]): string => bytes.map((each) => format(each / 1e6)).join(' ');
 
 function row(label: string, ...cells: string[]): void {
   console.log(`| ${label.padEnd(32)} | ${cells.map((cell) => cell.padStart(12)).join(' | ')} |`);

@@ -299,6 +299,21 @@ test('Lines that come late, when others have signed again, are added and put not
   expect(slow.most()).toBe(1);
 });
 
+test('The status keeps the newer cosignature where a witness says again what it said before', async () => {
+  const log = await createLog();
+  const { text } = parseSignedNote(log.checkpoint().note);
+  const newer = seconds();
+  const server = await serve(async (request, response) => {
+    await bodyOf(request);
+    const time = server.requests.length === 1 ? newer : newer - 100;
+    response.writeHead(200).end(formatSignatureLines([await cosign({ text, cosigner: cosignerOf(THIRD), time })]));
+  });
+  const gatherer = gather({ log, policy: policyOf([[THIRD, server.url]]), heartbeat: 20 });
+  gatherer.start();
+  await eventually(() => expect(server.requests.length).toBeGreaterThan(3));
+  expect(gatherer.status()).toMatchObject([{ cosigned: { size: 0, time: newer } }]);
+});
+
 describe('While the log grows', () => {
   test('appending does not wait for a witness, and a slow one is asked for the newest size, with one request at a time', async () => {
     const log = await createLog();

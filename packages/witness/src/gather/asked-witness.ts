@@ -82,7 +82,12 @@ export class AskedWitness {
       this.size = size;
     };
     const lines = await askWitness(this.endpoint, target, { ...options, oldSize: this.size, onSize });
-    for (const { witness, time } of lines) this.cosigned.set(witness, { size: target.size, time });
+    for (const { witness, time } of lines) {
+      const before = this.cosigned.get(witness);
+      // It can say again what it said before.
+      if (before?.size === target.size && before.time > time) continue;
+      this.cosigned.set(witness, { size: target.size, time });
+    }
     this.#hasAnswered = true;
     this.failure = undefined;
     this.#failures = 0;

@@ -182,3 +182,31 @@ describe('Two witnesses fail in turn, so that one of them is always being asked'
     expect(gatherer.published()).toBeUndefined();
   });
 });
+
+test('Of many cosignatures of a witness in an answer the newest is verified alone', async () => {
+  const log = await createLog();
+  const { text } = parseSignedNote(log.checkpoint().note);
+  const newest = seconds();
+  const times = [newest - 2, newest, newest - 1];
+  const cosigner = cosignerOf(ML_DSA, { schemes });
+  const lines = await Promise.all(times.map((time) => cosign({ text, cosigner, time })));
+  const server = await serve(async (request, response) => {
+    await bodyOf(request);
+    response.writeHead(200).end(formatSignatureLines(lines));
+  });
+  const verified: Uint8Array[] = [];
+  const watched = schemes.map((scheme) => ({
+    ...scheme,
+    verify: (...given: Parameters<typeof scheme.verify>) => {
+      verified.push(given[2]);
+      return scheme.verify(...given);
+    },
+  }));
+  const gatherer = gather({ log, policy: policyOf([[ML_DSA, server.url]], 'none'), schemes: watched });
+  await gatherer.settled();
+  expect(gatherer.status()).toMatchObject([{ cosigned: { time: newest } }]);
+  // Also more than once: the signature is what follows the time.
+  expect(new Set(verified.map((bytes) => Buffer.from(bytes).toString('hex')))).toEqual(
+    new Set([Buffer.from(lines[1]!.signature.subarray(8)).toString('hex')]),
+  );
+});

@@ -88,6 +88,8 @@ export class Gatherer implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   /** Why nothing is gathered, and nothing may be appended, any more. */
   #refusal: Error | undefined;
+  /** What it will be, as long as the witness that is ahead is asked what it has to show for that. */
+  #ahead: WitnessError | undefined;
 
   /**
    * @throws CoreError `policy-log` if the policy does not have the log, and what else `verifyCheckpoint` throws
@@ -138,7 +140,8 @@ export class Gatherer implements AsyncDisposable {
    */
   refusal(): Error | undefined {
     const { policy, startUnwitnessed = false } = this.#options;
-    if (this.#refusal !== undefined) return this.#refusal;
+    const final = this.#refusal ?? this.#ahead;
+    if (final !== undefined) return final;
     if (startUnwitnessed || quorumSatisfied(policy, this.#heardOf)) return undefined;
     const reachable = new Set(this.#witnesses.flatMap(({ endpoint }) => endpoint.witnesses.map(({ name }) => name)));
     const why = quorumSatisfied(policy, reachable) ? 'have answered yet' : 'have a URL in the policy';
@@ -272,13 +275,14 @@ export class Gatherer implements AsyncDisposable {
     witness.failed(error, { now: now(), random: random(), backoff });
     onFailure?.(names, error);
     if (error.code !== 'log-behind') return;
-    const shown = await findAhead(witness.endpoint, { log, fetch, timeout, signal: this.#closing.signal });
-    this.#refuse(
-      new WitnessError('log-behind', `the witness ${names[0]}: ${error.message}; ${shown}`, {
+    const behind = (more: string): WitnessError =>
+      new WitnessError('log-behind', `the witness ${names[0]}: ${error.message}${more}`, {
         cause: error,
         size: error.size,
-      }),
-    );
+      });
+    this.#ahead ??= behind('');
+    const shown = await findAhead(witness.endpoint, { log, fetch, timeout, signal: this.#closing.signal });
+    this.#refuse(behind(`; ${shown}`));
   }
 
   /** For good: what is signed from now on could contradict what was signed before. */

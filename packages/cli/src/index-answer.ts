@@ -12,12 +12,13 @@ import type { LogCheckpoint, LogReading } from '@vitrine/core/log';
 import { statementOf } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
-import { entryJson } from './entry-view.ts';
-import { CliError } from './errors.ts';
+import { type EntryJson, entryJson } from './entry-view.ts';
+import { CliError, interrupted } from './errors.ts';
 import { chooseCheckpoint } from './log-checkpoints.ts';
 import { type LogOption, logPlace, openLog, withLogOption } from './log-option.ts';
 import { mentionsIn } from './mentions.ts';
 import { deliver } from './proof-file.ts';
+import { readAhead } from './read-ahead.ts';
 import { type OutOptions, withOutOptions } from './result-file.ts';
 import { statementLine } from './statement-view.ts';
 
@@ -52,18 +53,42 @@ export async function askIndex(
   await ask(log, chooseCheckpoint(log, options));
 }
 
-/** Prints the entry at `index`, a statement, on a line. */
-export async function printEntry(
-  { output }: Context,
+/** Statements that are read at a time: each may take a request of its own. */
+const AT_ONCE = 8;
+
+/** Where statements are that are looked for. */
+type Indices = AsyncIterable<{ readonly index: number }> | Iterable<{ readonly index: number }>;
+
+/** The entries at these indices, in their order. @throws CoreError as `LogReading.entry` */
+export async function readEntries(log: LogReading, indices: Indices): Promise<Uint8Array[]> {
+  const entries: Uint8Array[] = [];
+  for await (const entry of readAhead(indices, AT_ONCE, ({ index }) => log.entry(index))) entries.push(entry);
+  return entries;
+}
+
+/**
+ * Prints the entries at these indices, statements, each on a line.
+ *
+ * @throws CliError `interrupted`; what reading the log throws
+ */
+export async function printEntries(
+  { output, signal }: Context,
   log: LogReading,
-  index: number,
+  indices: Indices,
   json: boolean | undefined,
 ): Promise<void> {
-  const entry = await log.entry(index);
-  const statement = statementOf(entry);
-  if (json) return output.json(entryJson(index, entry, statement));
-  const line = statement === undefined ? '' : statementLine(statement, await mentionsIn(log, statement));
-  await output.text(`${index}  ${formatBase64(leafHash(entry))}  ${line}\n`);
+  const read = async ({ index }: { readonly index: number }): Promise<EntryJson | string> => {
+    const entry = await log.entry(index);
+    const statement = statementOf(entry);
+    if (json) return entryJson(index, entry, statement);
+    const line = statement === undefined ? '' : statementLine(statement, await mentionsIn(log, statement));
+    return `${index}  ${formatBase64(leafHash(entry))}  ${line}\n`;
+  };
+  for await (const shown of readAhead(indices, AT_ONCE, read)) {
+    if (signal.aborted) throw interrupted();
+    if (output.closed) return;
+    await (typeof shown === 'string' ? output.text(shown) : output.json(shown));
+  }
 }
 
 /** An index proof to be written. */

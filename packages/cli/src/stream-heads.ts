@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoreError, type StreamName, streamKey } from '@vitrine/core';
 import type { LogReading } from '@vitrine/core/log';
@@ -77,7 +77,7 @@ export class StreamHeads {
     const names = [...this.#stale];
     if (names.length === 0) return 0;
     const { streamHead } = await import('@vitrine/server');
-    const { writeFileDurably } = await import('@vitrine/core/log');
+    const { makeDirectoryDurably, writeFileDurably } = await import('@vitrine/core/log');
     const directory = join(this.#options.directory, 'heads');
     let written = 0;
     const write = async (name: string): Promise<void> => {
@@ -99,12 +99,23 @@ export class StreamHeads {
       this.#stale.delete(name);
     };
     try {
-      await mkdir(directory, { recursive: true });
+      await makeDirectoryDurably(directory);
       const left = names.values();
+      let failed = false;
       const worker = async (): Promise<void> => {
-        for (const name of left) await write(name);
+        for (const name of left) {
+          if (failed) return;
+          try {
+            await write(name);
+          } catch (error) {
+            failed = true;
+            throw error;
+          }
+        }
       };
-      await Promise.all(Array.from({ length: PARALLEL }, worker));
+      // All of them, so that none writes an older head over one that is written after a failure.
+      const results = await Promise.allSettled(Array.from({ length: PARALLEL }, worker));
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
     } catch (cause) {
       if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
       throw new CoreError('store-io', `${directory}: ${cause.message}`, { cause });

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import { printEntries, readEntries } from '../src/index-answer.ts';
+import { openDirectory } from '../src/log-option.ts';
 import { appendStatements, ask, build, cosignNewest, LEAF_8, workspaceWithIndex } from './support/index-workspace.ts';
-import { parseAs } from './support/json-schema.ts';
+import { parseAs, parseLinesAs } from './support/json-schema.ts';
 import { done, verifyHere } from './support/releases.ts';
 import { REVIEWER_KEY, refusedRun, VENDOR_KEY } from './support/statement-workspace.ts';
+import { testContext } from './support/test-context.ts';
 import { type Workspace, workspaceWithLog } from './support/workspace.ts';
 
 const LOG = ['--log', 'log'];
@@ -26,6 +29,30 @@ test.each(EACH)('%j writes a file only with --prove, and replaces one only with 
   expect(w.read('proof').toString()).toBe('precious');
   await ask(w, ...prove, '--force');
   expect(await verifyHere(w, '--proof', 'proof')).toMatchObject({ status: 0 });
+});
+
+test('several statements are read at a time, and given in their order', async () => {
+  const w = await workspaceWithIndex();
+  await using log = await openDirectory(w.path('log'));
+  const indices = [{ index: 8 }, { index: 6 }, { index: 10 }];
+  const { entry } = log;
+  let waiting: (() => void)[] = [];
+  // None is there before all of them are asked for.
+  log.entry = async (index) => {
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      if (waiting.length < indices.length) return;
+      for (const go of waiting) go();
+      waiting = [];
+    });
+    return entry.call(log, index);
+  };
+  const expected = await Promise.all(indices.map(({ index }) => entry.call(log, index)));
+  expect(await readEntries(log, indices)).toEqual(expected);
+  const { context, stdout } = testContext();
+  await printEntries(context, log, indices, true);
+  await context.output.flush();
+  expect(parseLinesAs('entry', stdout())).toMatchObject(indices);
 });
 
 test.each(EACH)('a log of arbitrary entries has no index, and %j says so', async (question) => {

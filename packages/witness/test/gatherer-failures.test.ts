@@ -12,7 +12,7 @@ import { describe, expect, test } from 'vitest';
 import { eventually } from './support/eventually.ts';
 import { createLog, gather, grow, never, policyOf, seconds, served, THIRD } from './support/gathering.ts';
 import { keyOf, schemes, utf8 } from './support/logs.ts';
-import { bodyOf, serve } from './support/servers.ts';
+import { bodyOf, serve, type TestServer } from './support/servers.ts';
 import { ED25519, ML_DSA } from './support/witnesses.ts';
 
 describe('A witness fails, and is left out, while others go on', () => {
@@ -120,4 +120,93 @@ describe('A witness fails, and is left out, while others go on', () => {
     expect(gatherer.status()[0]?.failure).toMatchObject({ message: 'its cosignature has no time' });
     expect(gatherer.published()).toBeUndefined();
   });
+});
+
+describe('Two witnesses fail in turn, so that one of them is always being asked', () => {
+  /** A request is answered, with a failure, once the next one is there. */
+  async function inTurn(): Promise<readonly [TestServer, TestServer]> {
+    let release = (): void => {};
+    const liar = (): Promise<TestServer> =>
+      serve(async (request, response) => {
+        await bodyOf(request);
+        release();
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        response.writeHead(503).end();
+      });
+    return [await liar(), await liar()];
+  }
+
+  async function setUp(quorum: number, options: Partial<Parameters<typeof gather>[0]> = {}) {
+    const log = await createLog();
+    const good = await served(ED25519);
+    const liars = await inTurn();
+    const policy = policyOf(
+      [
+        [ED25519, good.url],
+        [ML_DSA, liars[0].url],
+        [THIRD, liars[1].url],
+      ],
+      quorum,
+    );
+    await grow(log, 3);
+    return { log, good, liars, gatherer: gather({ log, policy, ...options }) };
+  }
+
+  test('and a log that does not grow is cosigned again by the others all the same', async () => {
+    const { good, liars, gatherer } = await setUp(1, { heartbeat: 100 });
+    gatherer.start();
+    await eventually(() => expect(liars[1].requests.length).toBeGreaterThan(3));
+    good.requests.length = 0;
+    await eventually(() => expect(good.requests.length).toBeGreaterThan(3));
+  });
+
+  test('and nobody waits for them longer than for one answer of each', async () => {
+    const { gatherer } = await setUp(1);
+    await gatherer.settled();
+    expect(gatherer.published()?.size).toBe(3);
+    expect(gatherer.status().map(({ failure }) => failure?.code)).toEqual([
+      undefined,
+      'witness-refused',
+      'witness-refused',
+    ]);
+  });
+
+  test('and the others are asked for newer checkpoints, though the policy is not satisfied', async () => {
+    const { log, gatherer } = await setUp(2);
+    gatherer.start();
+    await eventually(() => expect(gatherer.status()[0]?.cosigned?.size).toBe(3));
+    await grow(log, 2);
+    await eventually(() => expect(gatherer.status()[0]?.cosigned?.size).toBe(5));
+    expect(gatherer.published()).toBeUndefined();
+  });
+});
+
+test('Of many cosignatures of a witness in an answer the newest is verified alone', async () => {
+  const log = await createLog();
+  const { text } = parseSignedNote(log.checkpoint().note);
+  const newest = seconds();
+  const times = [newest - 2, newest, newest - 1];
+  const cosigner = cosignerOf(ML_DSA, { schemes });
+  const lines = await Promise.all(times.map((time) => cosign({ text, cosigner, time })));
+  const server = await serve(async (request, response) => {
+    await bodyOf(request);
+    response.writeHead(200).end(formatSignatureLines(lines));
+  });
+  const verified: Uint8Array[] = [];
+  const watched = schemes.map((scheme) => ({
+    ...scheme,
+    verify: (...given: Parameters<typeof scheme.verify>) => {
+      verified.push(given[2]);
+      return scheme.verify(...given);
+    },
+  }));
+  const gatherer = gather({ log, policy: policyOf([[ML_DSA, server.url]], 'none'), schemes: watched });
+  await gatherer.settled();
+  expect(gatherer.status()).toMatchObject([{ cosigned: { time: newest } }]);
+  // Also more than once: the signature is what follows the time.
+  expect(new Set(verified.map((bytes) => Buffer.from(bytes).toString('hex')))).toEqual(
+    new Set([Buffer.from(lines[1]!.signature.subarray(8)).toString('hex')]),
+  );
 });

@@ -260,6 +260,60 @@ test('An older cosignature does not take the place of a newer one', async () => 
   expect(times[0]).toBeGreaterThan(1_700_000_000);
 });
 
+test('Lines that come late, when others have signed again, are added and put nothing back', async () => {
+  const log = await createLog();
+  const fast = await served(ED25519);
+  const { w } = await served(THIRD);
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const slow = await serve(async (request, response) => {
+    const body = await bodyOf(request);
+    await opened;
+    const answer = await w.app.request(request.url!, { method: 'POST', body });
+    response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+  });
+  const policy = policyOf(
+    [
+      [ED25519, fast.url],
+      [THIRD, slow.url],
+    ],
+    1,
+  );
+  await grow(log, 3);
+  const published: { readonly time: number; readonly witnesses: number }[] = [];
+  const onPublished = ({ note }: { note: Uint8Array }): void => {
+    const { cosignatures } = verifyCheckpoint(note, policy, { schemes });
+    const { time } = cosignatures.find(({ witness }) => witness === 'w0')!;
+    published.push({ time, witnesses: new Set(cosignatures.map(({ witness }) => witness)).size });
+  };
+  const gatherer = gather({ log, policy, heartbeat: 100, timeout: 60_000, onPublished });
+  gatherer.start();
+  await eventually(() => expect(published.at(-1)!.time).toBeGreaterThan(published[0]!.time));
+  expect(slow.requests).toHaveLength(1);
+  open();
+  await eventually(() => expect(published.at(-1)!.witnesses).toBe(2));
+  const times = published.map(({ time }) => time);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+  expect(slow.most()).toBe(1);
+});
+
+test('The status keeps the newer cosignature where a witness says again what it said before', async () => {
+  const log = await createLog();
+  const { text } = parseSignedNote(log.checkpoint().note);
+  const newer = seconds();
+  const server = await serve(async (request, response) => {
+    await bodyOf(request);
+    const time = server.requests.length === 1 ? newer : newer - 100;
+    response.writeHead(200).end(formatSignatureLines([await cosign({ text, cosigner: cosignerOf(THIRD), time })]));
+  });
+  const gatherer = gather({ log, policy: policyOf([[THIRD, server.url]]), heartbeat: 20 });
+  gatherer.start();
+  await eventually(() => expect(server.requests.length).toBeGreaterThan(3));
+  expect(gatherer.status()).toMatchObject([{ cosigned: { size: 0, time: newer } }]);
+});
+
 describe('While the log grows', () => {
   test('appending does not wait for a witness, and a slow one is asked for the newest size, with one request at a time', async () => {
     const log = await createLog();

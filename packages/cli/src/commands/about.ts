@@ -1,7 +1,14 @@
 import { CoreError } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
+import {
+  askIndex,
+  deliverIndexProof,
+  type IndexOptions,
+  printEntries,
+  readEntries,
+  withIndexOptions,
+} from '../index-answer.ts';
 import { LEAF_ARGUMENT, resolveLeaf } from '../leaf-reference.ts';
 import { count } from '../text.ts';
 
@@ -25,20 +32,20 @@ async function about(context: Context, reference: string, options: IndexOptions)
   const { leafHash } = await resolveLeaf(context, reference, options);
   await askIndex(context, options, async (log, checkpoint) => {
     const record = await log.subject(leafHash, checkpoint.size);
-    const indices: number[] = [];
+    const found: { readonly index: number }[] = [];
     for (const { newest } of record ?? []) {
       const index = await log.indexOf(newest);
       if (index === undefined) throw new CoreError('log-corrupt', 'the index names a statement that is not in the log');
-      indices.push(index);
+      found.push({ index });
     }
     if (!options.prove) {
-      for (const index of indices.toSorted((a, b) => a - b)) await printEntry(context, log, index, options.json);
+      const inOrder = found.toSorted((a, b) => a.index - b.index);
+      await printEntries(context, log, inOrder, options.json);
       if (record === null && !options.json) context.output.note(`nobody has reviewed or withdrawn ${reference}`);
       return;
     }
     const { index, claim } = await log.proveSubject(leafHash, checkpoint.size);
-    const entries: Uint8Array[] = [];
-    for (const at of indices) entries.push(await log.entry(at));
+    const entries = await readEntries(log, found);
     const what =
       record === null
         ? `no review and no withdrawal of ${reference}`

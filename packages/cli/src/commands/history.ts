@@ -1,8 +1,14 @@
 import { CoreError } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { interrupted } from '../errors.ts';
-import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
+import {
+  askIndex,
+  deliverIndexProof,
+  type IndexOptions,
+  printEntries,
+  readEntries,
+  withIndexOptions,
+} from '../index-answer.ts';
 import { decimalArgument } from '../numbers.ts';
 import {
   resolveStream,
@@ -54,17 +60,9 @@ async function history(context: Context, name: string, options: Options): Promis
         `the stream has ${count(total, 'statement')}, and none from position ${from} on`,
       );
     }
-    if (!prove) {
-      for await (const { index } of log.history(stream, from, size)) {
-        if (context.signal.aborted) throw interrupted();
-        if (context.output.closed) return;
-        await printEntry(context, log, index, json);
-      }
-      return;
-    }
+    if (!prove) return printEntries(context, log, log.history(stream, from, size), json);
     const { index, claim, history: proven, statements } = await log.proveHistory(stream, from, size);
-    const entries: Uint8Array[] = [];
-    for (const statement of statements) entries.push(await log.entry(statement.index));
+    const entries = await readEntries(log, statements);
     const { before } = proven;
     const proof = { type: 'stream', ...claim, history: { from, before }, entries } as const;
     const part = from === 0 ? '' : ` from position ${from} on`;

@@ -2,7 +2,7 @@ import type { Latest, LogReading } from '@vitrine/core/log';
 import { newestWithdrawal, statementOf } from '@vitrine/signer';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { askIndex, deliverIndexProof, type IndexOptions, printEntry, withIndexOptions } from '../index-answer.ts';
+import { askIndex, deliverIndexProof, type IndexOptions, printEntries, withIndexOptions } from '../index-answer.ts';
 import { noteWithdrawn } from '../leaf-reference.ts';
 import {
   resolveStream,
@@ -37,7 +37,7 @@ async function latest(context: Context, name: string, options: Options): Promise
     const stream = await resolveStream(log, name, options, checkpoint.size);
     const newest = stream && (await log.latest(stream, checkpoint.size));
     if (newest !== undefined) await noteIfWithdrawn(context, log, newest, options);
-    if (newest !== undefined && !options.prove) return printEntry(context, log, newest.index, options.json);
+    if (newest !== undefined && !options.prove) return printEntries(context, log, [newest], options.json);
     if (stream === undefined && options.prove) {
       throw streamMissing(name, options, '; name its type and issuer with --type and --issuer to prove that');
     }

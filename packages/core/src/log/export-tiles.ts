@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
@@ -6,7 +6,7 @@ import { openCheckpoint } from '../note/open-checkpoint.ts';
 import { formatTilePath, TILE_WIDTH, type Tile } from '../tile/tile.ts';
 import type { LogCheckpoint } from './checkpoint-keeper.ts';
 import { formatDescription } from './description.ts';
-import { isUnfinished, writeFileDurably } from './durable-file.ts';
+import { isUnfinished, makeDirectoryDurably, writeFileDurably } from './durable-file.ts';
 import type { OnProgress } from './fsck.ts';
 import { LOG_MARKER } from './level-store.ts';
 import type { LogReading } from './log-reading.ts';
@@ -56,7 +56,7 @@ export async function exportTiles(
     if (await isThere(join(directory, LOG_MARKER))) {
       throw new CoreError('store-exists', `${directory} holds a log: export to another directory`);
     }
-    await mkdir(directory, { recursive: true });
+    await makeDirectoryDurably(directory);
     const covered = await previousSize(log, directory, checkpoint);
     const tiles = tilesOf(size, since);
     const worker = async (): Promise<void> => {
@@ -64,7 +64,7 @@ export async function exportTiles(
         const path = join(directory, formatTilePath(tile));
         const there = await isThere(path);
         if (!there) {
-          await mkdir(dirname(path), { recursive: true });
+          await makeDirectoryDurably(dirname(path));
           await writeFileDurably(path, await log.tile(tile.level, tile.index, tile.width));
         } else if (
           // From an export that did not reach its checkpoint, which may have been one of another log.

@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -12,7 +13,7 @@ import {
 } from '@vitrine/core';
 import { exportTiles, LevelStore, Log } from '@vitrine/core/log';
 import fc from 'fast-check';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { entriesOf, refusalOf } from '../tree/support.ts';
 
 const origin = 'log.example/export';
@@ -131,6 +132,36 @@ test('no temporary file is left behind', async () => {
   const files = await readdir(out, { recursive: true });
   expect(files.filter((name) => name.includes('.tmp'))).toEqual([]);
 });
+
+test.skipIf(process.platform === 'win32')(
+  'the names of all files and directories are on the disk before the checkpoint is there',
+  async () => {
+    await using log = await createLog('log');
+    await append(log, entriesOf(300));
+    const out = join(directory, 'new/out');
+    // Every open file is of one class, which Node does not export.
+    const handle = await open(directory, 'r');
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const { sync } = prototype;
+    const synced = new Set<number>();
+    const spy = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      await sync.call(this);
+      if (!existsSync(join(out, 'checkpoint'))) synced.add((await this.stat()).ino);
+    });
+    try {
+      await exportTiles(log, out);
+    } finally {
+      spy.mockRestore();
+    }
+    const made = await readdir(out, { recursive: true, withFileTypes: true });
+    const within = made.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+    expect(within.length).toBeGreaterThan(4);
+    for (const path of [directory, join(directory, 'new'), out, ...within]) {
+      expect(synced, path).toContain((await stat(path)).ino);
+    }
+  },
+);
 
 test('a directory that has another log, a fork or something else is left alone', async () => {
   const out = join(directory, 'out');

@@ -29,9 +29,11 @@ export class AskedWitness {
   failure: WitnessFailure | undefined;
   /** For which it is being asked, or was asked last. */
   gathering: Gathering | undefined;
-  isBusy = false;
+  #isBusy = false;
   /** Whether it has answered for {@link gathering}. */
-  hasAnswered = false;
+  #hasAnswered = false;
+  /** Whether it has answered, or failed at least once, for {@link gathering}. */
+  #hasTried = false;
   #failures = 0;
   #notBefore = 0;
 
@@ -42,34 +44,54 @@ export class AskedWitness {
 
   /** Milliseconds until it can be asked for this; undefined if it is being asked for something, or has answered. */
   waitFor(gathering: Gathering): number | undefined {
-    if (this.isBusy || (this.gathering === gathering && this.hasAnswered)) return undefined;
+    if (this.#isBusy || (this.gathering === gathering && this.#hasAnswered)) return undefined;
     return Math.max(0, this.#notBefore - performance.now());
   }
 
-  /** Whether nothing is to be expected of it for this at the moment. */
+  /**
+   * Whether nobody needs to wait for what it has to say to this: it has answered or failed, and whether it is being asked once
+   * more does not count, so that no two that fail in turn are waited for without end.
+   */
   isSettled(gathering: Gathering): boolean {
-    return !this.isBusy && ((this.gathering === gathering && this.hasAnswered) || performance.now() < this.#notBefore);
+    if (this.gathering === gathering && this.#hasTried) return true;
+    return !this.#isBusy && performance.now() < this.#notBefore;
+  }
+
+  /** It is to be asked once more for what it has answered. If it is being asked just now, that will do. */
+  renew(): void {
+    this.#hasAnswered = false;
+  }
+
+  /** It is not asked for anything else before {@link end}. */
+  begin(gathering: Gathering): void {
+    if (this.gathering !== gathering) this.#hasTried = false;
+    this.#isBusy = true;
+    this.#hasAnswered = false;
+    this.gathering = gathering;
+  }
+
+  /** What it said has been dealt with. */
+  end(): void {
+    this.#isBusy = false;
+    this.#hasTried = true;
   }
 
   /** Asks it to cosign the target. @throws as `askWitness` */
-  async ask(gathering: Gathering, options: AskOptions): Promise<readonly WitnessLine[]> {
-    this.isBusy = true;
-    this.gathering = gathering;
-    this.hasAnswered = false;
-    try {
-      const { target } = gathering;
-      const onSize = (size: number): void => {
-        this.size = size;
-      };
-      const lines = await askWitness(this.endpoint, target, { ...options, oldSize: this.size, onSize });
-      for (const { witness, time } of lines) this.cosigned.set(witness, { size: target.size, time });
-      this.hasAnswered = true;
-      this.failure = undefined;
-      this.#failures = 0;
-      return lines;
-    } finally {
-      this.isBusy = false;
+  async ask({ target }: Gathering, options: AskOptions): Promise<readonly WitnessLine[]> {
+    const onSize = (size: number): void => {
+      this.size = size;
+    };
+    const lines = await askWitness(this.endpoint, target, { ...options, oldSize: this.size, onSize });
+    for (const { witness, time } of lines) {
+      const before = this.cosigned.get(witness);
+      // It can say again what it said before.
+      if (before?.size === target.size && before.time > time) continue;
+      this.cosigned.set(witness, { size: target.size, time });
     }
+    this.#hasAnswered = true;
+    this.failure = undefined;
+    this.#failures = 0;
+    return lines;
   }
 
   /** It failed: it is left alone for a while, which is longer each time. */

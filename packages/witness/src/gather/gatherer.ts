@@ -88,6 +88,8 @@ export class Gatherer implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   /** Why nothing is gathered, and nothing may be appended, any more. */
   #refusal: Error | undefined;
+  /** What it will be, as long as the witness that is ahead is asked what it has to show for that. */
+  #ahead: WitnessError | undefined;
 
   /**
    * @throws CoreError `policy-log` if the policy does not have the log, and what else `verifyCheckpoint` throws
@@ -138,7 +140,8 @@ export class Gatherer implements AsyncDisposable {
    */
   refusal(): Error | undefined {
     const { policy, startUnwitnessed = false } = this.#options;
-    if (this.#refusal !== undefined) return this.#refusal;
+    const final = this.#refusal ?? this.#ahead;
+    if (final !== undefined) return final;
     if (startUnwitnessed || quorumSatisfied(policy, this.#heardOf)) return undefined;
     const reachable = new Set(this.#witnesses.flatMap(({ endpoint }) => endpoint.witnesses.map(({ name }) => name)));
     const why = quorumSatisfied(policy, reachable) ? 'have answered yet' : 'have a URL in the policy';
@@ -154,7 +157,7 @@ export class Gatherer implements AsyncDisposable {
     return witnessStatuses(policy, this.#witnesses, this.#unreachable, now());
   }
 
-  /** Resolves once nothing more is to be expected for the newest checkpoint, but from witnesses that failed. */
+  /** Resolves once every witness has answered for the newest checkpoint, or failed once. */
   async settled(): Promise<void> {
     this.#step();
     while (!this.#closing.signal.aborted && this.#refusal === undefined) {
@@ -164,7 +167,7 @@ export class Gatherer implements AsyncDisposable {
         gathering.target.size >= this.#options.log.checkpoint().size &&
         this.#witnesses.every((witness) => witness.isSettled(gathering));
       await this.#publishing;
-      if (isDone && this.#underWay.size === 0) return;
+      if (isDone) return;
       await Promise.race([...this.#underWay, new Promise((resolve) => setTimeout(resolve, this.#options.interval))]);
     }
   }
@@ -201,36 +204,52 @@ export class Gatherer implements AsyncDisposable {
     for (const witness of this.#witnesses) {
       const pause = witness.waitFor(gathering);
       if (pause === undefined) continue;
-      if (pause === 0) this.#track(this.#ask(witness, gathering));
+      if (pause === 0) this.#begin(witness, gathering);
       else wait = Math.min(wait, pause);
     }
     this.#timer = setTimeout(() => this.#step(), Math.max(1, wait));
     this.#timer.unref();
   }
 
-  /** The checkpoint that is gathered for now: a newer one, or the same one once more, where it is time for that. */
+  /**
+   * The checkpoint that is gathered for now: a newer one, or the same one once more, where it is time for that. What is gathered
+   * for one size is kept together: who is slow adds to what has come meanwhile.
+   */
   #current(): Gathering {
     const { log, policy, schemes, interval, heartbeat } = this.#options;
     const before = this.#gathering;
     const since = performance.now() - this.#startedAt;
     const newest = log.checkpoint();
+    const isNewer = before === undefined || newest.size > before.target.size;
     if (before !== undefined) {
-      const isNewer = newest.size > before.target.size && since >= interval && this.#isOver(before);
-      const isDue = since >= heartbeat && this.#witnesses.every(({ isBusy }) => !isBusy);
-      if (!isNewer && !isDue) return before;
+      const isOver = isNewer && since >= interval && this.#isOver(before);
+      if (!isOver && since < heartbeat) return before;
     }
-    const cosigned = log.cosignedCheckpoint();
-    const gathering = new Gathering(cosigned?.size === newest.size ? cosigned : newest, policy, schemes);
-    this.#gathering = gathering;
     this.#startedAt = performance.now();
     this.#isStuck = false;
-    return gathering;
+    if (!isNewer) {
+      for (const witness of this.#witnesses) witness.renew();
+      return before;
+    }
+    const cosigned = log.cosignedCheckpoint();
+    this.#gathering = new Gathering(cosigned?.size === newest.size ? cosigned : newest, policy, schemes);
+    return this.#gathering;
   }
 
   /** Whether witnesses may be asked for a newer checkpoint than this. */
   #isOver(gathering: Gathering): boolean {
     const isPublished = (this.#published?.size ?? -1) >= gathering.target.size;
     return isPublished || this.#isStuck || this.#witnesses.every((witness) => witness.isSettled(gathering));
+  }
+
+  #begin(witness: AskedWitness, gathering: Gathering): void {
+    witness.begin(gathering);
+    const asking = this.#ask(witness, gathering).finally(() => {
+      witness.end();
+      this.#underWay.delete(asking);
+      this.#step();
+    });
+    this.#underWay.add(asking);
   }
 
   async #ask(witness: AskedWitness, gathering: Gathering): Promise<void> {
@@ -256,13 +275,14 @@ export class Gatherer implements AsyncDisposable {
     witness.failed(error, { now: now(), random: random(), backoff });
     onFailure?.(names, error);
     if (error.code !== 'log-behind') return;
-    const shown = await findAhead(witness.endpoint, { log, fetch, timeout, signal: this.#closing.signal });
-    this.#refuse(
-      new WitnessError('log-behind', `the witness ${names[0]}: ${error.message}; ${shown}`, {
+    const behind = (more: string): WitnessError =>
+      new WitnessError('log-behind', `the witness ${names[0]}: ${error.message}${more}`, {
         cause: error,
         size: error.size,
-      }),
-    );
+      });
+    this.#ahead ??= behind('');
+    const shown = await findAhead(witness.endpoint, { log, fetch, timeout, signal: this.#closing.signal });
+    this.#refuse(behind(`; ${shown}`));
   }
 
   /** For good: what is signed from now on could contradict what was signed before. */
@@ -290,14 +310,6 @@ export class Gatherer implements AsyncDisposable {
       if (error instanceof CoreError && error.code === 'log-range') this.#isStuck = true;
       else this.#refuse(error as Error);
     });
-  }
-
-  #track(work: Promise<void>): void {
-    const tracked = work.finally(() => {
-      this.#underWay.delete(tracked);
-      this.#step();
-    });
-    this.#underWay.add(tracked);
   }
 }
 

@@ -59,23 +59,21 @@ export function openAnswer(
   target: LogCheckpoint,
   { log, schemes, now }: Pick<AskOptions, 'log' | 'schemes' | 'now'>,
 ): WitnessLine[] {
-  const keys = witnesses.map(({ key }) => key);
-  let lines: readonly NoteSignature[];
+  let found: WitnessLine[];
   try {
-    lines = parseSignatureLines(body).filter((line) => keys.some((key) => isBy(line, key)));
-    const signed = addSignatures(parseSignedNote(logSigned(target, log.key)), lines);
-    openCheckpoint(formatSignedNote(signed), { origin: log.origin, keys: [log.key], cosigners: keys, schemes });
+    const lines = parseSignatureLines(body);
+    // One of each key, before any is verified: an answer has room for many, and each takes its time.
+    found = witnesses.flatMap(({ name, key }) => newestBy(lines, key).map((line) => ({ witness: name, ...line })));
+    const signed = addSignatures(
+      parseSignedNote(logSigned(target, log.key)),
+      found.map(({ line }) => line),
+    );
+    const cosigners = witnesses.map(({ key }) => key);
+    openCheckpoint(formatSignedNote(signed), { origin: log.origin, keys: [log.key], cosigners, schemes });
   } catch (cause) {
     if (!(cause instanceof CoreError)) throw cause;
     throw new WitnessError('witness-answer', `its answer is not a valid cosignature: ${cause.message}`, { cause });
   }
-  const found = witnesses.flatMap(({ name, key }): WitnessLine[] => {
-    const own = lines
-      .filter((line) => isBy(line, key))
-      .map((line) => ({ line, time: cosignatureTime(line.signature) }));
-    const newest = own.sort((a, b) => b.time - a.time)[0];
-    return newest === undefined ? [] : [{ witness: name, ...newest }];
-  });
   if (found.length === 0) throw new WitnessError('witness-answer', 'it gives no cosignature by its key');
   if (found.some(({ time }) => time === 0)) throw new WitnessError('witness-answer', 'its cosignature has no time');
   if (found.some(({ time }) => time > now() + MAX_SKEW)) {
@@ -84,8 +82,17 @@ export function openAnswer(
   return found;
 }
 
-const isBy = (line: NoteSignature, { keyName, keyId }: VerifierKey): boolean =>
-  line.keyName === keyName && line.keyId === keyId;
+/** The line of a key that says the latest time, if there is one. @throws CoreError `cosignature-malformed` */
+function newestBy(
+  lines: readonly NoteSignature[],
+  { keyName, keyId }: VerifierKey,
+): readonly Omit<WitnessLine, 'witness'>[] {
+  return lines
+    .filter((line) => line.keyName === keyName && line.keyId === keyId)
+    .map((line) => ({ line, time: cosignatureTime(line.signature) }))
+    .sort((a, b) => b.time - a.time)
+    .slice(0, 1);
+}
 
 /** Why a witness does not do what it was asked. */
 export function refusalOf({ status, headers, body }: HttpAnswer): WitnessError {

@@ -14,7 +14,7 @@ import { formatMirrorInfo, MIRROR_INFO_TYPE } from './mirror-info.ts';
 /** How a mirror is served. */
 export interface MirrorAppOptions {
   readonly mirror: Mirror;
-  /** Called once a checkpoint was added: whoever pulls can do so now. */
+  /** Called once a checkpoint was added whose entries are not all there: whoever pulls can do so now. */
   readonly onPending?: (() => void) | undefined;
   /** Milliseconds for which a log that wants the index vouched for waits until its entries are copied. */
   readonly waitTimeout?: number | undefined;
@@ -48,7 +48,8 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
   app.post('/add-checkpoint', async (c) => {
     const limit = MAX_ADD_CHECKPOINT_SIZE;
     const { checkpoint } = await withBody(c.req.raw, { limit, budget }, (body) => mirror.pending.add(body));
-    onPending?.();
+    // Anybody can send the newest one again and again.
+    if (checkpoint.size > mirror.replica.size || mirror.replica.published() === undefined) onPending?.();
     // The mirror itself signs when the entries are there. https://c2sp.org/tlog-mirror#add-checkpoint
     if (!mirror.vouchesForIndex) return answer(new Uint8Array(0), PLAIN);
     return indexAnswer(mirror, checkpoint.size, waitTimeout);

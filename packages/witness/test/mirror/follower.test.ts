@@ -90,11 +90,55 @@ describe('following a log', () => {
     const source = new TestSource(log);
     let fails = 2;
     source.answer = (path, bytes) => (path.startsWith('tile/entries') && fails-- > 0 ? undefined : bytes);
-    const { follower, sizes, failures, stop } = follow(mirror, source, { interval: 1_500 });
+    const { follower, sizes, failures, stop } = follow(mirror, source, { interval: 3_600_000, retry: 5 });
     follower.wake();
     await until(() => sizes.length === 1);
     await stop();
     expect(failures).toHaveLength(1);
+  });
+
+  test('looks at the log at its interval, however often somebody wakes it', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    const { follower, sizes, stop } = follow(mirror, source, { interval: 50 });
+    await until(() => sizes.length === 1);
+    const waking = setInterval(() => follower.wake(), 1);
+    await append(log, entriesOf(300, 3));
+    await until(() => sizes.length === 2);
+    clearInterval(waking);
+    await stop();
+    expect(sizes).toEqual([3, 303]);
+  });
+
+  test('leaves a log that cannot be copied in peace, however often somebody wakes it', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    source.answer = (path, bytes) => (path.startsWith('tile/entries') ? undefined : bytes);
+    const { follower, stop } = follow(mirror, source, { interval: 3_600_000, retry: 10 });
+    const asked = (): number => source.asked.filter((path) => path === 'tile/entries/000.p/3').length;
+    const waking = setInterval(() => follower.wake(), 1);
+    await until(() => asked() === 6);
+    await setTimeout(300);
+    clearInterval(waking);
+    expect(asked()).toBe(6);
+    await stop();
+  });
+
+  test('does not ask a log that failed sooner because somebody wakes it again', async () => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    source.answer = (path, bytes) => (path.startsWith('tile/entries') ? undefined : bytes);
+    const { follower, failures, stop } = follow(mirror, source, { interval: 3_600_000, retry: 3_600_000 });
+    await until(() => failures.length === 1);
+    const asked = source.asked.length;
+    const waking = setInterval(() => follower.wake(), 1);
+    await setTimeout(100);
+    clearInterval(waking);
+    await stop();
+    expect(source.asked).toHaveLength(asked);
   });
 
   test('ends with the error where the mirror itself cannot go on', async () => {

@@ -62,6 +62,19 @@ describe('add-checkpoint of a mirror', () => {
     expect(woken).toBe(1);
   });
 
+  test('wakes whoever pulls until the entries are there, and not for what is published', async () => {
+    const log = await createLog(entriesOf(10));
+    const mirror = await createMirror({ keys: MIRROR_KEYS });
+    let woken = 0;
+    const app = mirrorApp({ mirror, onPending: () => woken++ });
+    await post(app, '/add-checkpoint', await addition(log, 0));
+    await post(app, '/add-checkpoint', await addition(log, 10));
+    expect(woken).toBe(2);
+    await catchUp(mirror, { source: logSource(log) });
+    expect((await post(app, '/add-checkpoint', await addition(log, 10))).status).toBe(200);
+    expect(woken).toBe(2);
+  });
+
   test.each<[number, string, (log: Log) => Promise<Uint8Array>]>([
     [400, 'a request that is none', async () => utf8('old 0\n')],
     [400, 'an old size above the new one', (log) => addition(log, 11)],

@@ -1,12 +1,16 @@
 import {
+  CoreError,
   type Cosigner,
   equalBytes,
   formatSignedNote,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type NoteSignature,
+  openNote,
   parseSignedNote,
   quote,
+  type SignatureScheme,
   type VerifierKey,
+  verifierOf,
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 
@@ -72,6 +76,36 @@ export function linesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyN
 /** A note with no other lines than those by some keys. @throws CoreError `note-malformed` if there are none */
 export function onlyLinesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): Uint8Array {
   return formatSignedNote({ text: parseSignedNote(note).text, signatures: linesBy(note, keys) });
+}
+
+/** Whether a line is among others, byte for byte. */
+export const isOneOf = (line: NoteSignature, lines: readonly NoteSignature[]): boolean =>
+  lines.some((other) => isBy(line, [other]) && equalBytes(line.signature, other.signature));
+
+/**
+ * The lines of a note that have the name and the ID of a key and are not by it. Whoever passes signatures on that nobody has
+ * verified can have such a line, from before the key was its own.
+ *
+ * @throws CoreError `key-type` for a key whose scheme was not passed in; `key-malformed`
+ */
+export function falseLines(
+  note: Uint8Array,
+  keys: readonly VerifierKey[],
+  schemes: readonly SignatureScheme[],
+): NoteSignature[] {
+  const { text } = parseSignedNote(note);
+  return keys.flatMap((key) => {
+    const verifier = verifierOf(key, { schemes });
+    return linesBy(note, [key]).filter((line) => {
+      try {
+        openNote({ text, signatures: [line] }, [verifier]);
+        return false;
+      } catch (error) {
+        if (error instanceof CoreError && error.code === 'note-signature') return true;
+        throw error;
+      }
+    });
+  });
 }
 
 function isBy(line: NoteSignature, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): boolean {

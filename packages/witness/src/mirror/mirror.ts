@@ -4,6 +4,7 @@ import {
   type Cosigner,
   cosign,
   cosignatureTime,
+  formatSignedNote,
   loadSchemes,
   type NoteSignature,
   openCheckpoint,
@@ -17,6 +18,8 @@ import type { Finding } from '../witness/finding.ts';
 import { WitnessState } from '../witness/witness-state.ts';
 import {
   checkCosigners,
+  falseLines,
+  isOneOf,
   linesBy,
   type MirrorKeys,
   onlyLinesBy,
@@ -73,6 +76,8 @@ export class Mirror implements AsyncDisposable {
   /** The mirror's own, of both kinds. */
   readonly #cosigners: readonly Cosigner[];
   readonly #schemes: readonly SignatureScheme[];
+  /** Lines in the mirror's own name that its checkpoint had when it was opened, and that are not its own. */
+  readonly #false: readonly NoteSignature[];
   readonly #waiting = new Set<() => void>();
 
   private constructor(
@@ -89,6 +94,8 @@ export class Mirror implements AsyncDisposable {
     this.#schemes = schemes;
     this.#options = options;
     this.#cosigners = [...(options.keys ?? []), ...(options.indexKeys ?? [])];
+    const published = replica.published();
+    this.#false = published === undefined ? [] : falseLines(published.note, vkeysOf(options), schemes);
   }
 
   /**
@@ -181,7 +188,7 @@ export class Mirror implements AsyncDisposable {
     const published = await this.replica.publish(signed, async () => {
       const { text } = parseSignedNote(signed);
       const earlier = this.replica.published();
-      const time = this.#timeAfter(earlier);
+      const time = this.#timeAfterPublished();
       const own = await Promise.all(this.#cosigners.map((cosigner) => cosign({ text, cosigner, time })));
       const note = publishedNote({ signed, own, others, before: earlier?.note });
       // A key that is broken must not get a cosignature into the world.
@@ -250,9 +257,10 @@ export class Mirror implements AsyncDisposable {
   /** Its checkpoint with the log's signatures and those; undefined if it is not signed so. */
   indexCheckpoint(): Uint8Array | undefined {
     const published = this.replica.published();
-    if (published === undefined || this.indexCosignatures().length === 0) return undefined;
-    const keys = (this.#options.indexKeys ?? []).map(({ vkey }) => vkey);
-    return onlyLinesBy(published.note, [...this.pending.keys, ...keys]);
+    const own = this.indexCosignatures();
+    if (published === undefined || own.length === 0) return undefined;
+    const { text } = parseSignedNote(published.note);
+    return formatSignedNote({ text, signatures: [...linesBy(published.note, this.pending.keys), ...own] });
   }
 
   /** Whether it has keys that say so. */
@@ -263,13 +271,13 @@ export class Mirror implements AsyncDisposable {
   #signaturesBy(cosigners: readonly Cosigner[] = []): NoteSignature[] {
     const note = this.replica.published()?.note;
     const keys = cosigners.map(({ vkey }) => vkey);
-    return note === undefined ? [] : linesBy(note, keys);
+    return note === undefined ? [] : linesBy(note, keys).filter((line) => !isOneOf(line, this.#false));
   }
 
   /** Now, and never before what the mirror has said of the log. @throws WitnessError `witness-clock` */
-  #timeAfter(before: LogCheckpoint | undefined): number {
+  #timeAfterPublished(): number {
     const now = this.#options.now();
-    const lines = before === undefined ? [] : linesBy(before.note, vkeysOf(this.#options));
+    const lines = this.#signaturesBy(this.#cosigners);
     const last = Math.max(1, ...lines.map(({ signature }) => cosignatureTime(signature)));
     if (now + MAX_SETBACK < last) {
       throw new WitnessError(

@@ -2,6 +2,7 @@ import { type NoteSignature, parseSignedNote, TILE_WIDTH, TileReader } from '@vi
 import { type Head, type LogCheckpoint, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
 import type { Mirror } from './mirror.ts';
+import { isOneOf } from './mirror-cosignatures.ts';
 import { CHECKPOINT_PATH, type PullSource } from './pull-source.ts';
 
 /** How a log is copied. */
@@ -54,12 +55,6 @@ export async function catchUp(mirror: Mirror, options: PullOptions): Promise<voi
   await copyEntries(mirror, pending, options);
   await mirror.publish(pending.size);
 }
-
-const isOneOf = (line: NoteSignature, lines: readonly NoteSignature[]): boolean =>
-  lines.some(
-    ({ keyName, keyId, signature }) =>
-      keyName === line.keyName && keyId === line.keyId && Buffer.compare(signature, line.signature) === 0,
-  );
 
 /** Stores the entries of a pending checkpoint that are not stored yet, in order, and derives their index if there is one. */
 async function copyEntries(

@@ -6,7 +6,9 @@ import {
   formatSignedNote,
   formatVkey,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  openCheckpoint,
   parseSignedNote,
+  parseVkey,
 } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { Mirror } from '../../src/mirror/mirror.ts';
@@ -14,6 +16,7 @@ import { pull } from '../../src/mirror/pull.ts';
 import { logSource } from '../../src/mirror/pull-source.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { keyOf, ORIGIN, schemes, TIME } from '../support/logs.ts';
+import { addSignatureLines } from '../support/notes.ts';
 import { refusal } from '../support/refusal.ts';
 import {
   append,
@@ -24,6 +27,7 @@ import {
   LOG_VKEY,
   MIRROR_KEYS,
   openMirror,
+  TestSource,
 } from './support.ts';
 
 const timesOf = (mirror: Mirror): number[] => mirror.cosignatures().map(({ signature }) => cosignatureTime(signature));
@@ -61,6 +65,43 @@ describe('the cosignatures of a mirror', () => {
     broken = false;
     await pull(mirror, { source: logSource(log) });
     expect(mirror.replica.size).toBe(3);
+  });
+
+  test('are not those that somebody else made in its name, before it had the keys', async () => {
+    const log = await createLog(entriesOf(3));
+    const directory = temporaryDirectory();
+    const plain = await createMirror({}, directory);
+    const forged = MIRROR_KEYS.map(({ vkey: { keyName, keyId, type } }) => {
+      const signature = new Uint8Array(8 + (type === KEY_TYPE_ML_DSA_44_COSIGNATURE ? 2420 : 64));
+      new DataView(signature.buffer).setBigUint64(0, BigInt(TIME + 1_000_000));
+      return { keyName, keyId, signature };
+    });
+    const source = new TestSource(log);
+    source.answer = (path, bytes) => (path === 'checkpoint' ? addSignatureLines(bytes!, forged) : bytes);
+    await pull(plain, { source: source.fetch });
+    expect(parseSignedNote(plain.replica.checkpoint().note).signatures).toHaveLength(3);
+    await plain[Symbol.asyncDispose]();
+
+    const mirror = await openMirror(directory, { keys: MIRROR_KEYS });
+    expect(mirror.cosignatures()).toEqual([]);
+    expect(mirror.isStale(300)).toBe(true);
+    await mirror.renew(3, 300);
+    expect(timesOf(mirror)).toEqual([TIME, TIME]);
+    const options = {
+      origin: ORIGIN,
+      keys: [parseVkey(LOG_VKEY)],
+      cosigners: MIRROR_KEYS.map(({ vkey }) => vkey),
+      schemes,
+    };
+    const { note } = openCheckpoint(mirror.replica.checkpoint().note, options);
+    expect(note.verified).toHaveLength(3);
+    await append(log, entriesOf(10, 3));
+    await pull(mirror, { source: logSource(log) });
+    await mirror[Symbol.asyncDispose]();
+    // Its own it knows again.
+    const reopened = await openMirror(directory, { keys: MIRROR_KEYS });
+    expect(timesOf(reopened)).toEqual([TIME, TIME]);
+    expect(reopened.isStale(300)).toBe(false);
   });
 
   test('are made of what is stored and nothing else', async () => {

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import {
   formatIndexEntry,
   formatPrivateKey,
@@ -11,7 +13,7 @@ import {
 } from '@vitrine/core';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { originHash } from '@vitrine/witness';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { appendStatements, build } from './support/index-workspace.ts';
 import { parseAs } from './support/json-schema.ts';
 import { done } from './support/releases.ts';
@@ -117,6 +119,27 @@ describe('vitrine mirror serve', () => {
       request.write(header);
     });
     expect(status).toBe(404);
+    const key = ['--vkey', formatVkey(M4.vkey)];
+    await done(w, ['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key]);
+  });
+
+  test('is not kept from taking entries by who sends none', async () => {
+    const w = await workspaceWithLog({ entries: ['a'] });
+    writeKeys(w);
+    const mirror = await startServing(w, ['mirror', 'serve', 'copy', '--key', 'm4.key', '--vkey', VKEY, ...QUIET]);
+    const headers = 'content-type: application/octet-stream\r\ncontent-length: 1000';
+    const sockets = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const socket = connect(Number(new URL(mirror.url).port), '127.0.0.1');
+        socket.on('error', () => {});
+        onTestFinished(() => void socket.destroy());
+        await once(socket, 'connect');
+        socket.write(`POST /add-entries HTTP/1.1\r\nhost: a\r\n${headers}\r\n\r\n`);
+        return socket;
+      }),
+    );
+    // Those that came first are told so.
+    await Promise.race(sockets.map((socket) => once(socket, 'data')));
     const key = ['--vkey', formatVkey(M4.vkey)];
     await done(w, ['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key]);
   });

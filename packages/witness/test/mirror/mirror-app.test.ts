@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { formatAddCheckpoint, openCheckpoint, parseSignatureLines, parseVkey, type VerifierKey } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
@@ -261,22 +262,85 @@ describe('add-entries over HTTP', () => {
     expect(none.status).toBe(400);
   });
 
-  test('says 503 to more uploads at a time than it has room for', async () => {
-    const { app } = await served();
-    const stop: (() => void)[] = [];
-    const paused = Array.from({ length: 16 }, () =>
-      app.request('/add-entries', {
-        method: 'POST',
-        body: new ReadableStream<Uint8Array>({ start: (controller) => void stop.push(() => controller.close()) }),
-        headers: ENTRIES,
-        duplex: 'half',
-      } as RequestInit),
+  /** An upload whose client sends what it is told to. */
+  function slowUpload(
+    app: Hono,
+    headers = ENTRIES,
+  ): { send(bytes: Uint8Array): void; close(): void; answer: Promise<Response> } {
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start: (started) => {
+        controller = started;
+      },
+    });
+    const init = { method: 'POST', body, headers, duplex: 'half' } as RequestInit;
+    return {
+      send: (bytes) => controller.enqueue(bytes),
+      close: () => controller.close(),
+      answer: Promise.resolve(app.request('/add-entries', init)),
+    };
+  }
+
+  test.each([undefined, 'gzip'])(
+    'drops uploads that wait for their clients where there is no room for another (content encoding %s)',
+    async (encoding) => {
+      const { log, app, upload } = await served();
+      const headers = { ...ENTRIES, ...(encoding && { 'content-encoding': encoding }) };
+      const paused = Array.from({ length: 16 }, () => slowUpload(app, headers));
+      await sleep(50);
+      await expectCosigned(
+        await post(app, '/add-entries', await upload(), ENTRIES),
+        log.checkpoint().note,
+        vkeys(MIRROR_KEYS),
+      );
+      const dropped = await paused[0]!.answer;
+      expect([dropped.status, dropped.headers.get('retry-after')]).toEqual([503, '1']);
+      for (const { close } of paused.slice(1)) close();
+      const rest = await Promise.all(paused.slice(1).map(({ answer }) => answer));
+      expect(rest.map(({ status }) => status)).toEqual(new Array(15).fill(400));
+      expect((await post(app, '/add-entries', new Uint8Array(0), ENTRIES)).status).toBe(400);
+    },
+  );
+
+  test('drops those first from which no package has come for longest, and tells them where to go on', async () => {
+    const { mirror, app, upload } = await served();
+    const body = await upload();
+    const uploads = Array.from({ length: 16 }, () => slowUpload(app));
+    await sleep(50);
+    // One package and a part of the next.
+    uploads[0]!.send(body.slice(0, 4_000));
+    await expect.poll(() => mirror.replica.next).toBe(256);
+    const more = Array.from({ length: 15 }, () => slowUpload(app));
+    const dropped = await Promise.all(uploads.slice(1).map(({ answer }) => answer));
+    expect(dropped.map(({ status }) => status)).toEqual(new Array(15).fill(503));
+    more.push(slowUpload(app));
+    const first = await uploads[0]!.answer;
+    expect([first.status, await first.text()]).toEqual([202, '600\n256\n\n']);
+    for (const { close } of more) close();
+    expect((await Promise.all(more.map(({ answer }) => answer))).map(({ status }) => status)).toEqual(
+      new Array(16).fill(400),
     );
-    const more = await post(app, '/add-entries', new Uint8Array(0), ENTRIES);
+  });
+
+  test('says 503 where all uploads wait for the mirror', async () => {
+    const log = await createLog(entriesOf(10));
+    let go!: () => void;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const [key] = MIRROR_KEYS;
+    const sign = (message: Uint8Array): Promise<Uint8Array> => gate.then(() => key!.sign(message));
+    const mirror = await createMirror({ keys: [{ vkey: key!.vkey, sign }] });
+    const app = mirrorApp({ mirror });
+    await post(app, '/add-checkpoint', await addition(log, 0));
+    await mirror.replica.extend(entriesOf(10), 0);
+    const whole = formatAddEntriesHeader({ origin: ORIGIN, start: 10, end: 10, ticket: new Uint8Array(0) });
+    const waiting = Array.from({ length: 16 }, () => post(app, '/add-entries', whole, ENTRIES));
+    await sleep(50);
+    const more = await post(app, '/add-entries', whole, ENTRIES);
     expect([more.status, more.headers.get('retry-after')]).toEqual([503, '1']);
-    for (const end of stop) end();
-    expect((await Promise.all(paused)).map(({ status }) => status)).toEqual(new Array(16).fill(400));
-    expect((await post(app, '/add-entries', new Uint8Array(0), ENTRIES)).status).toBe(400);
+    go();
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(new Array(16).fill(200));
   });
 });
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import {
@@ -228,6 +228,19 @@ describe('vitrine mirror serve', () => {
     const started = parseAs('mirror-serve', second.url) as { url: string; size: number };
     expect(started.size).toBe(3);
     expect(verified(await fetchBytes(`${started.url}/${HASH}/checkpoint`), [M4, M6])).toHaveLength(3);
+  });
+
+  test('is not healthy any more once it could not write', async () => {
+    const w = await workspaceWithLog({ entries: ['a'] });
+    writeKeys(w);
+    const mirror = await startServing(w, ['mirror', 'serve', 'copy', '--key', 'm4.key', '--vkey', VKEY, ...QUIET]);
+    expect((await fetch(`${mirror.url}/healthz`)).status).toBe(200);
+    // No file can have this name any more.
+    mkdirSync(w.path('copy/checkpoint'));
+    const key = ['--vkey', formatVkey(M4.vkey)];
+    expect((await w.run(['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key])).status).not.toBe(0);
+    const health = await fetch(`${mirror.url}/healthz`);
+    expect([health.status, await health.text()]).toEqual([503, expect.stringContaining('log-failed')]);
   });
 
   test('says what is wrong with how it was started', async () => {

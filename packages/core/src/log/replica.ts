@@ -143,6 +143,11 @@ export class Replica extends LogReading implements AsyncDisposable {
     return signed && copyOf(signed);
   }
 
+  /** Why nothing can be stored any more: a write that failed. */
+  get failure(): CoreError | undefined {
+    return this.#failure;
+  }
+
   /** Whether its log's index can be derived again here: {@link publish} needs that, if it has one. */
   get checksIndex(): boolean {
     return this.#index !== undefined;

@@ -165,6 +165,11 @@ export class Mirror implements AsyncDisposable {
     return this.replica.origin;
   }
 
+  /** Why it can do nothing any more until it is opened again: a write that failed. */
+  get failure(): Error | undefined {
+    return this.replica.failure ?? this.#state.failure;
+  }
+
   /**
    * Makes a pending checkpoint whose entries are all stored the mirror's checkpoint, cosigned with the mirror's keys. The same
    * one again is cosigned again, with the time that it is then.

@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   cosign,
   cosignatureTime,
@@ -171,6 +173,17 @@ describe('the pending checkpoint', () => {
     const reopened = await openMirror(directory, { keys: MIRROR_KEYS });
     expect(await reopened.pending.all()).toEqual(known);
   });
+});
+
+test('a mirror that failed to write says so', async () => {
+  const directory = temporaryDirectory();
+  const log = await createLog(entriesOf(3));
+  const mirror = await createMirror({ keys: MIRROR_KEYS }, directory);
+  expect(mirror.failure).toBeUndefined();
+  // No file can have this name any more.
+  mkdirSync(join(directory, 'checkpoint'));
+  await expect(pull(mirror, { source: logSource(log) })).rejects.toMatchObject({ code: 'store-io' });
+  expect(mirror.failure).toMatchObject({ code: 'log-failed' });
 });
 
 test('whoever waits for a checkpoint is told, in time or not', async () => {

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openCheckpoint, parseSignedNote, parseVkey } from '@vitrine/core';
+import { cosignatureTime, formatAddCheckpoint, openCheckpoint, parseSignedNote, parseVkey } from '@vitrine/core';
 import { exportTiles, fsck, LevelStore, type Log } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
 import type { Mirror } from '../../src/mirror/mirror.ts';
@@ -203,6 +203,28 @@ describe('pulling a log', () => {
     expect((await pull(mirror, { source: logSource(log) })).note).toEqual(first.note);
     now += 200;
     expect((await pull(mirror, { source: logSource(log) })).note).not.toEqual(first.note);
+  });
+
+  test('publishes what a source has that is behind what others have shown, and stays fresh', async () => {
+    const logs = await Promise.all([3, 303, 313].map((size) => createLog(entriesOf(size))));
+    const [first, second, third] = logs as [Log, Log, Log];
+    let now = TIME;
+    const mirror = await createMirror({ keys: MIRROR_KEYS, now: () => now });
+    await pull(mirror, { source: logSource(first) });
+    for (const [oldSize, log] of [
+      [3, second],
+      [303, third],
+    ] as const) {
+      const { proof } = await log.proveConsistency(oldSize);
+      await mirror.pending.add(formatAddCheckpoint({ oldSize, proof, checkpoint: log.checkpoint().note }));
+    }
+    expect(await codeOf(pull(mirror, { source: logSource(second) }))).toBeDefined();
+    expect(mirror.replica).toMatchObject({ size: 303, root: second.root });
+    now += 400;
+    expect(await codeOf(pull(mirror, { source: logSource(second) }))).toBeDefined();
+    expect(mirror.cosignatures().map(({ signature }) => cosignatureTime(signature))).toEqual([now, now]);
+    await pull(mirror, { source: logSource(third) });
+    expect(mirror.replica).toMatchObject({ size: 313, root: third.root });
   });
 
   test('takes checkpoints that the key of the log has signed, and nobody else', async () => {

@@ -1,8 +1,13 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { formatAddCheckpoint } from '@vitrine/core';
+import type { Log } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
 import { Follower, type FollowOptions } from '../../src/mirror/follower.ts';
 import type { Mirror } from '../../src/mirror/mirror.ts';
+import { directorySource, logSource, type PullSource } from '../../src/mirror/pull-source.ts';
+import { temporaryDirectory } from '../support/directory.ts';
 import { append, createLog, createMirror, entriesOf, TestSource } from './support.ts';
 
 /** A follower that runs, until the test is done. */
@@ -139,6 +144,36 @@ describe('following a log', () => {
     clearInterval(waking);
     await stop();
     expect(source.asked).toHaveLength(asked);
+  });
+
+  test.each<[string, (log: Log) => Promise<PullSource>]>([
+    [
+      'a directory that cannot be read',
+      async () => {
+        const directory = temporaryDirectory();
+        mkdirSync(join(directory, 'checkpoint'));
+        return directorySource(directory);
+      },
+    ],
+    [
+      'a log that is closed',
+      async (log) => {
+        await log[Symbol.asyncDispose]();
+        return logSource(log);
+      },
+    ],
+  ])('goes on where the source is broken, and not the mirror: %s', async (_, sourceOf) => {
+    const log = await createLog(entriesOf(3));
+    const mirror = await createMirror();
+    const source = new TestSource(log);
+    const broken = await sourceOf(await createLog(entriesOf(3)));
+    let isBroken = true;
+    source.answer = (path, bytes) => (isBroken ? broken(path) : bytes);
+    const { sizes, failures, stop } = follow(mirror, source);
+    await until(() => failures.length === 1);
+    isBroken = false;
+    await until(() => sizes.length === 1);
+    await stop();
   });
 
   test('ends with the error where the mirror itself cannot go on', async () => {

@@ -1,6 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cosignatureTime, formatAddCheckpoint, openCheckpoint, parseSignedNote, parseVkey } from '@vitrine/core';
+import {
+  cosignatureTime,
+  formatAddCheckpoint,
+  type NoteSignature,
+  openCheckpoint,
+  parseSignedNote,
+  parseVkey,
+} from '@vitrine/core';
 import { exportTiles, fsck, LevelStore, type Log } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
 import type { Mirror } from '../../src/mirror/mirror.ts';
@@ -9,6 +16,7 @@ import { directorySource, logSource } from '../../src/mirror/pull-source.ts';
 import { openFinding } from '../../src/witness/finding.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { ORIGIN, schemes, TIME, utf8 } from '../support/logs.ts';
+import { addSignatureLines } from '../support/notes.ts';
 import {
   append,
   createLog,
@@ -183,6 +191,33 @@ describe('pulling a log', () => {
     await pull(mirror, { source: source.fetch });
     expect(names().slice(0, 2)).toEqual([ORIGIN, keyName]);
     expect(names()).toHaveLength(64);
+  });
+
+  test('leaves out signatures of others that leave no room for its own', async () => {
+    const directory = temporaryDirectory();
+    const log = await createLog(entriesOf(10));
+    const source = new TestSource(log);
+    const line = (keyId: number, length: number): NoteSignature => ({
+      keyName: 'witness.example/w',
+      keyId,
+      signature: new Uint8Array(length),
+    });
+    // Together with the mirror's own they are more than a note can have.
+    const lines = [line(1, 781_000), line(2, 100), line(3, 3_000)];
+    source.answer = (path, bytes) => (path === 'checkpoint' ? addSignatureLines(bytes!, lines) : bytes);
+    const plain = await createMirror({}, directory);
+    const keyIds = (mirror: Mirror): number[] =>
+      parseSignedNote(mirror.replica.checkpoint().note)
+        .signatures.filter(({ keyName }) => keyName === 'witness.example/w')
+        .map(({ keyId }) => keyId);
+    await pull(plain, { source: source.fetch });
+    expect(keyIds(plain)).toEqual([1, 2, 3]);
+    await plain[Symbol.asyncDispose]();
+    const mirror = await openMirror(directory, { keys: MIRROR_KEYS });
+    await mirror.renew(10, 300);
+    expect([mirror.cosignatures().length, keyIds(mirror)]).toEqual([2, [1, 2]]);
+    await pull(mirror, { source: source.fetch });
+    expect([mirror.cosignatures().length, keyIds(mirror)]).toEqual([2, [1, 2]]);
   });
 
   test('cosigns what it has published, and the same again only after a while', async () => {

@@ -424,6 +424,21 @@ describe('pushing a log to a mirror', () => {
     expect(mirror.replica.root).toEqual(log.root);
   });
 
+  test('gives up where the mirror says again and again that it has more to take, and is no further', async () => {
+    const log = await createLog(entriesOf(600));
+    let asked = 0;
+    const stuck: unknown = async (url: string) => {
+      if (url.endsWith('add-checkpoint')) return new Response(null, { status: 200 });
+      if (++asked > 100) throw new Error('asked for ever');
+      return new Response('600\n0\n\n', { status: 202, headers: { 'content-type': 'text/x.tlog.mirror-info' } });
+    };
+    const client = new MirrorClient({ url: 'http://mirror.example', fetch: stuck as typeof fetch });
+    const progress: number[] = [];
+    const pushing = pushEntries(log, { client, keys: vkeys(MIRROR_KEYS), onProgress: (done) => progress.push(done) });
+    await expect(pushing).rejects.toMatchObject({ code: 'mirror-refused' });
+    expect(progress).toEqual([]);
+  });
+
   test('takes no signatures but those of the keys that it knows, and those have to be right', async () => {
     const log = await createLog(entriesOf(10));
     const mirror = await createMirror({ keys: MIRROR_KEYS });

@@ -53,7 +53,7 @@ const STATE = 'mirror';
 /** A clock that is set back by more than this, in seconds, is out of order. */
 const MAX_SETBACK = 300;
 
-/** How many can wait for a checkpoint at a time. */
+/** For how many checkpoints others can wait at a time. Many can wait for one: anybody can show the newest again. */
 const MAX_WAITING = 64;
 
 /** How many pending checkpoints are known. https://c2sp.org/tlog-mirror#processing */
@@ -78,7 +78,10 @@ export class Mirror implements AsyncDisposable {
   readonly #schemes: readonly SignatureScheme[];
   /** Lines in the mirror's own name that its checkpoint had when it was opened, and that are not its own. */
   readonly #false: readonly NoteSignature[];
-  readonly #waiting = new Set<() => void>();
+  /** The last renewal, done or failed. */
+  #renewing: Promise<void> = Promise.resolve();
+  /** Who waits for a checkpoint, by its size. */
+  readonly #waiting = new Map<number, Set<() => void>>();
 
   private constructor(
     { replica, store }: OpenedReplica,
@@ -201,7 +204,7 @@ export class Mirror implements AsyncDisposable {
       openCheckpoint(note, { origin: this.origin, keys: this.pending.keys, cosigners, schemes: this.#schemes });
       return note;
     });
-    for (const notify of [...this.#waiting]) notify();
+    for (const notify of [...this.#waiting.values()].flatMap((waiting) => [...waiting])) notify();
     return published;
   }
 
@@ -210,25 +213,28 @@ export class Mirror implements AsyncDisposable {
    *
    * @param timeout milliseconds
    * @returns whether that was in time
-   * @throws WitnessError `witness-limit` if too many wait
+   * @throws WitnessError `witness-limit` if others wait for too many sizes
    */
   async waitFor(size: number, timeout: number): Promise<boolean> {
     const isThere = (): boolean => (this.replica.published()?.size ?? -1) >= size;
     if (isThere()) return true;
-    if (this.#waiting.size >= MAX_WAITING) {
+    const waiting = this.#waiting.get(size) ?? new Set();
+    if (waiting.size === 0 && this.#waiting.size >= MAX_WAITING) {
       throw new WitnessError('witness-limit', 'too many wait for this mirror', { retryAfter: 1 });
     }
+    this.#waiting.set(size, waiting);
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(notify);
+        waiting.delete(notify);
+        if (waiting.size === 0) this.#waiting.delete(size);
         resolve(isThere());
       };
       const notify = (): void => {
         if (isThere()) end();
       };
       const timer = setTimeout(end, timeout);
-      this.#waiting.add(notify);
+      waiting.add(notify);
     });
   }
 
@@ -239,7 +245,14 @@ export class Mirror implements AsyncDisposable {
    * @throws as {@link publish}
    */
   async renew(size: number, maxAge: number): Promise<void> {
-    if (this.replica.published()?.size !== size || this.isStale(maxAge)) await this.publish(size);
+    const isDone = (): boolean => this.replica.published()?.size === size && !this.isStale(maxAge);
+    if (isDone()) return;
+    // Many ask at once. One signs for all of them.
+    const renewed = this.#renewing.then(async () => {
+      if (!isDone()) await this.publish(size);
+    });
+    this.#renewing = renewed.catch(() => {});
+    return renewed;
   }
 
   /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds. */

@@ -194,9 +194,33 @@ test('whoever waits for a checkpoint is told, in time or not', async () => {
   await pull(mirror, { source: logSource(log) });
   expect(await Promise.all(waits)).toEqual([true, true, false]);
   expect(await mirror.waitFor(10, 0)).toBe(true);
-  const many = Array.from({ length: 64 }, () => mirror.waitFor(99, 50));
-  expect((await refusal(mirror.waitFor(99, 50))).code).toBe('witness-limit');
+  // Many for one, and for so many at all.
+  const many = Array.from({ length: 64 }, (_, i) => mirror.waitFor(99 + i, 50));
+  many.push(...Array.from({ length: 100 }, () => mirror.waitFor(99, 50)));
+  expect((await refusal(mirror.waitFor(98, 50))).code).toBe('witness-limit');
   expect(new Set(await Promise.all(many))).toEqual(new Set([false]));
+  expect(await mirror.waitFor(98, 5)).toBe(false);
+});
+
+test('many who ask at once get one new cosignature', async () => {
+  const log = await createLog(entriesOf(10));
+  let now = TIME;
+  let signatures = 0;
+  const [key] = MIRROR_KEYS;
+  const sign = (message: Uint8Array): Promise<Uint8Array> | Uint8Array => {
+    signatures++;
+    return key!.sign(message);
+  };
+  const mirror = await createMirror({ keys: [{ vkey: key!.vkey, sign }], now: () => now });
+  await pull(mirror, { source: logSource(log) });
+  now += 10;
+  await Promise.all(Array.from({ length: 100 }, () => mirror.renew(10, 5)));
+  expect([signatures, timesOf(mirror)]).toEqual([2, [TIME + 10]]);
+  // One that failed is no obstacle.
+  expect((await refusal(mirror.renew(11, 5))).code).toBe('mirror-behind');
+  now += 10;
+  await mirror.renew(10, 5);
+  expect(timesOf(mirror)).toEqual([TIME + 20]);
 });
 
 test('a mirror without an index has nobody vouch for one', async () => {

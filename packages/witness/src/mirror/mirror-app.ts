@@ -58,8 +58,9 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
 
   app.post('/add-entries', async (c) => {
     const { headers, body } = c.req.raw;
-    const encoding = headers.get('content-encoding') ?? 'identity';
-    if (headers.get('content-type') !== ENTRIES_TYPE || !['gzip', 'identity'].includes(encoding)) {
+    // Neither depends on case. https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
+    const encoding = headers.get('content-encoding')?.toLowerCase() ?? 'identity';
+    if (headers.get('content-type')?.toLowerCase() !== ENTRIES_TYPE || !['gzip', 'identity'].includes(encoding)) {
       const detail = `entries come as ${ENTRIES_TYPE}, as they are or with gzip`;
       return accepting(problem({ status: 415, code: 'witness-request', detail }));
     }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Cosigner,
@@ -12,7 +11,14 @@ import {
   parseVkey,
   type SignatureScheme,
 } from '@vitrine/core';
-import { LevelStore, type LogCheckpoint, type OpenReplicaOptions, Replica, type Store } from '@vitrine/core/log';
+import {
+  LevelStore,
+  type LogCheckpoint,
+  makeDirectoryDurably,
+  type OpenReplicaOptions,
+  Replica,
+  type Store,
+} from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
 import type { Finding } from '../witness/finding.ts';
 import { WitnessState } from '../witness/witness-state.ts';
@@ -148,7 +154,7 @@ export class Mirror implements AsyncDisposable {
           `this mirror of ${replica.origin} does not derive the index, and cannot vouch for it`,
         );
       }
-      await mkdir(path, { recursive: true }).catch((cause: Error) => {
+      await makeDirectoryDurably(path).catch((cause: Error) => {
         throw new WitnessError('state-io', `${path}: ${cause.message}`, { cause });
       });
       state = await WitnessState.open(path, { keep: KEPT_CHECKPOINTS });

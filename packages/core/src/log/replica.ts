@@ -153,6 +153,11 @@ export class Replica extends LogReading implements AsyncDisposable {
     return this.#index !== undefined;
   }
 
+  /** Why a tree of `size` entries is never published, as far as is known: `index-false`. */
+  falseIndex(size: number): CoreError | undefined {
+    return this.#index?.refusalOf(size);
+  }
+
   /**
    * The root over the first `size` entries that are stored, published or not.
    *

@@ -100,8 +100,9 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
 
 /** Waits until the entries are copied and the index is derived, and answers as a witness does. */
 async function indexAnswer(mirror: Mirror, size: number, timeout: number): Promise<Response> {
-  if (!(await mirror.waitFor(size, timeout))) {
-    const detail = `the mirror does not have all ${size} entries yet, or their index is not right`;
+  const found = mirror.replica.falseIndex(size);
+  if (found !== undefined || !(await mirror.waitFor(size, timeout))) {
+    const detail = found?.message ?? `the mirror does not have all ${size} entries yet, or their index is not right`;
     return problem({ status: 503, code: 'mirror-behind', detail, retryAfter: 1 });
   }
   if (mirror.replica.size === size) await mirror.renew(size, RENEWAL);

@@ -563,6 +563,18 @@ describe('a mirror that vouches for the index', () => {
     await expectCosigned(second, log.checkpoint().note, vkeys(INDEX_KEYS));
   });
 
+  test('lets nobody wait for what it knows to be false', async () => {
+    const log = await createLog(statements(20), { indexed: true });
+    // To this mirror no entry is in the index, so the log's is false.
+    const mirror = await createMirror({ keys: MIRROR_KEYS, indexKeys: INDEX_KEYS, mapping: () => undefined });
+    const app = mirrorApp({ mirror, waitTimeout: 3_600_000 });
+    await mirror.pending.add(await addition(log, 0));
+    await expect(catchUp(mirror, { source: logSource(log) })).rejects.toMatchObject({ code: 'index-false' });
+    const response = await post(app, '/add-checkpoint', await addition(log, log.size));
+    expect(response.status).toBe(503);
+    expect(((await response.json()) as { detail: string }).detail).toContain('is an index entry that has another root');
+  });
+
   test('cosigns nothing of a log that lies in its index, and names the entry', async () => {
     const log = await createLog([utf8('stream a 1'), utf8('stream a 2')]);
     const { mirror, app, failures } = await served({

@@ -268,6 +268,17 @@ export class Mirror implements AsyncDisposable {
     return lines.length < this.#cosigners.length || lines.some(({ signature }) => cosignatureTime(signature) < oldest);
   }
 
+  /** Whether publishing its checkpoint again, with signatures of others, would leave it as it is but for the time. */
+  hasAll(others: readonly NoteSignature[]): boolean {
+    const before = this.replica.published()?.note;
+    if (before === undefined) return false;
+    const signed = onlyLinesBy(before, this.pending.keys);
+    const own = this.#signaturesBy(this.#cosigners);
+    const known = parseSignedNote(before).signatures;
+    const { signatures } = parseSignedNote(publishedNote({ signed, own, others, before }));
+    return signatures.every((line) => isOneOf(line, known));
+  }
+
   /** The mirror's own signatures of its checkpoint. */
   cosignatures(): NoteSignature[] {
     return this.#signaturesBy(this.#options.keys);

@@ -163,7 +163,8 @@ describe('pulling a log', () => {
 
   test('keeps the signatures of others that come with a checkpoint, and none that pretend to be its own', async () => {
     const log = await createLog(entriesOf(10));
-    const mirror = await createMirror({ keys: MIRROR_KEYS.slice(0, 1) });
+    let now = TIME;
+    const mirror = await createMirror({ keys: MIRROR_KEYS.slice(0, 1), now: () => now });
     const source = new TestSource(log);
     const note = log.checkpoint().note;
     const line = (name: string, keyId: number): string =>
@@ -191,6 +192,10 @@ describe('pulling a log', () => {
     await pull(mirror, { source: source.fetch });
     expect(names().slice(0, 2)).toEqual([ORIGIN, keyName]);
     expect(names()).toHaveLength(64);
+    // What it does not keep is no reason to sign again.
+    const { note: last } = mirror.replica.checkpoint();
+    now += 100;
+    expect((await pull(mirror, { source: source.fetch })).note).toEqual(last);
   });
 
   test('leaves out signatures of others that leave no room for its own', async () => {

@@ -1,5 +1,7 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import {
   formatIndexEntry,
   formatPrivateKey,
@@ -11,7 +13,7 @@ import {
 } from '@vitrine/core';
 import { mlDsa44 } from '@vitrine/core/ml-dsa';
 import { originHash } from '@vitrine/witness';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { appendStatements, build } from './support/index-workspace.ts';
 import { parseAs } from './support/json-schema.ts';
 import { done } from './support/releases.ts';
@@ -121,6 +123,27 @@ describe('vitrine mirror serve', () => {
     await done(w, ['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key]);
   });
 
+  test('is not kept from taking entries by who sends none', async () => {
+    const w = await workspaceWithLog({ entries: ['a'] });
+    writeKeys(w);
+    const mirror = await startServing(w, ['mirror', 'serve', 'copy', '--key', 'm4.key', '--vkey', VKEY, ...QUIET]);
+    const headers = 'content-type: application/octet-stream\r\ncontent-length: 1000';
+    const sockets = await Promise.all(
+      Array.from({ length: 40 }, async () => {
+        const socket = connect(Number(new URL(mirror.url).port), '127.0.0.1');
+        socket.on('error', () => {});
+        onTestFinished(() => void socket.destroy());
+        await once(socket, 'connect');
+        socket.write(`POST /add-entries HTTP/1.1\r\nhost: a\r\n${headers}\r\n\r\n`);
+        return socket;
+      }),
+    );
+    // Those that came first are told so.
+    await Promise.race(sockets.map((socket) => once(socket, 'data')));
+    const key = ['--vkey', formatVkey(M4.vkey)];
+    await done(w, ['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key]);
+  });
+
   test('with --pull is a witness that vouches for the index of what it has copied', async () => {
     const w = await workspaceWithStatements();
     writeKeys(w);
@@ -205,6 +228,19 @@ describe('vitrine mirror serve', () => {
     const started = parseAs('mirror-serve', second.url) as { url: string; size: number };
     expect(started.size).toBe(3);
     expect(verified(await fetchBytes(`${started.url}/${HASH}/checkpoint`), [M4, M6])).toHaveLength(3);
+  });
+
+  test('is not healthy any more once it could not write', async () => {
+    const w = await workspaceWithLog({ entries: ['a'] });
+    writeKeys(w);
+    const mirror = await startServing(w, ['mirror', 'serve', 'copy', '--key', 'm4.key', '--vkey', VKEY, ...QUIET]);
+    expect((await fetch(`${mirror.url}/healthz`)).status).toBe(200);
+    // No file can have this name any more.
+    mkdirSync(w.path('copy/checkpoint'));
+    const key = ['--vkey', formatVkey(M4.vkey)];
+    expect((await w.run(['mirror', 'push', '--log', 'log', '--to', mirror.url, ...key])).status).not.toBe(0);
+    const health = await fetch(`${mirror.url}/healthz`);
+    expect([health.status, await health.text()]).toEqual([503, expect.stringContaining('log-failed')]);
   });
 
   test('says what is wrong with how it was started', async () => {

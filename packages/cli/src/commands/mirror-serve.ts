@@ -137,6 +137,7 @@ async function run(
     {
       app,
       metrics,
+      health: () => mirror.failure,
       about: { origin, size: replica.size, checksIndex: replica.checksIndex },
       directory,
       ...(following && { failed: following.then(() => new Promise<never>(() => {})) }),

@@ -232,8 +232,9 @@ export class LevelStore implements Store {
   async publish({ signed, cosigned }: PublishedCheckpoints): Promise<void> {
     this.#checkOpen();
     await this.#write(async () => {
-      if (cosigned !== undefined) await writeFileDurably(join(this.directory, COSIGNED), cosigned);
+      // In this order: if we crash between them, the cosigned one is older, as it can be, and never ahead.
       if (signed !== undefined) await writeFileDurably(join(this.directory, CHECKPOINT), signed);
+      if (cosigned !== undefined) await writeFileDurably(join(this.directory, COSIGNED), cosigned);
     });
   }
 

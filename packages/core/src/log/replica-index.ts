@@ -72,6 +72,11 @@ export class ReplicaIndex {
     return this.#end;
   }
 
+  /** Why the index of the first `size` entries is known to be false. */
+  refusalOf(size: number): CoreError | undefined {
+    return size > this.#end ? this.#refusal : undefined;
+  }
+
   /** The index can be read at versions from this one on. */
   get collected(): number {
     return this.#collected;

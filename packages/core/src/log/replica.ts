@@ -143,9 +143,19 @@ export class Replica extends LogReading implements AsyncDisposable {
     return signed && copyOf(signed);
   }
 
+  /** Why nothing can be stored any more: a write that failed. */
+  get failure(): CoreError | undefined {
+    return this.#failure;
+  }
+
   /** Whether its log's index can be derived again here: {@link publish} needs that, if it has one. */
   get checksIndex(): boolean {
     return this.#index !== undefined;
+  }
+
+  /** Why a tree of `size` entries is never published, as far as is known: `index-false`. */
+  falseIndex(size: number): CoreError | undefined {
+    return this.#index?.refusalOf(size);
   }
 
   /**

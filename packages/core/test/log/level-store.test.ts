@@ -77,3 +77,18 @@ test('A LevelStore whose creation fails leaves an empty directory, in which it c
   await reopened[Symbol.asyncDispose]();
   await rm(directory, { recursive: true });
 });
+
+test('a cosigned checkpoint is never stored ahead of the signed one, wherever publishing is interrupted', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'vitrine-level-store-'));
+  const store = await LevelStore.create(join(directory, 'log'), Uint8Array.of(1));
+  const [old, fresh] = [Uint8Array.of(1), Uint8Array.of(2)];
+  await store.publish({ signed: old, cosigned: old });
+  // After the first of two files.
+  faults.publish = 'applied';
+  await expect(store.publish({ signed: fresh, cosigned: fresh })).rejects.toMatchObject({ code: 'store-io' });
+  await store[Symbol.asyncDispose]();
+  const reopened = await LevelStore.open(join(directory, 'log'));
+  expect((await reopened.readHead()).checkpoints).toEqual({ signed: fresh, cosigned: old });
+  await reopened[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true });
+});

@@ -51,9 +51,14 @@ interface Header {
  *
  * The answer can come before the request was read to its end. https://c2sp.org/tlog-mirror#add-entries
  *
+ * @param onPackage called after each package that was taken
  * @throws CoreError with `store-` and `log-` codes, WitnessError with `state-` codes
  */
-export async function addEntries(mirror: Mirror, body: ByteStream): Promise<AddEntriesAnswer> {
+export async function addEntries(
+  mirror: Mirror,
+  body: ByteStream,
+  onPackage: () => void = () => {},
+): Promise<AddEntriesAnswer> {
   const header = await readHeader(body);
   if (header === undefined) return { status: 400, reason: 'the request ends before its first package' };
   const { origin, start, end } = header;
@@ -84,6 +89,7 @@ export async function addEntries(mirror: Mirror, body: ByteStream): Promise<AddE
     if (reason !== undefined) return { status: 422, reason };
     await replica.extend(read.entries, interval.start);
     taken = interval.end;
+    onPackage();
     await deriveMeanwhile(mirror, target.size);
   }
   if (start < end && taken === 0) return { status: 400, reason: 'the request ends in its first package' };

@@ -1,11 +1,20 @@
 /** Reads a stream in pieces of the lengths that are asked for. */
 export class ByteStream {
   readonly #chunks: AsyncIterator<Uint8Array>;
+  readonly #close: () => void;
   #pending: Uint8Array = new Uint8Array(0);
   #ended = false;
+  #isWaiting = false;
 
-  constructor(chunks: AsyncIterable<Uint8Array>) {
+  /** @param close ends the chunks, also while one is waited for */
+  constructor(chunks: AsyncIterable<Uint8Array>, close: () => void = () => {}) {
     this.#chunks = chunks[Symbol.asyncIterator]();
+    this.#close = close;
+  }
+
+  /** Whether somebody reads, and what comes next has not come yet. */
+  get isWaiting(): boolean {
+    return this.#isWaiting;
   }
 
   /** So many bytes if they have come already: a view. */
@@ -22,9 +31,10 @@ export class ByteStream {
     return this.readNow(length);
   }
 
-  /** Nobody reads on. */
+  /** Nobody reads on: who does now finds that it ends here. */
   async cancel(): Promise<void> {
     this.#ended = true;
+    this.#close();
     await this.#chunks.return?.();
   }
 
@@ -32,7 +42,9 @@ export class ByteStream {
     const chunks = [this.#pending];
     let size = this.#pending.length;
     while (size < length && !this.#ended) {
+      this.#isWaiting = true;
       const next = await this.#chunks.next().catch(() => undefined);
+      this.#isWaiting = false;
       if (next === undefined || next.done === true) this.#ended = true;
       else {
         chunks.push(next.value);

@@ -9,6 +9,8 @@ import { catchUp, type PullOptions, pull } from './pull.ts';
 export interface FollowOptions extends PullOptions {
   /** Milliseconds between two looks at the log. */
   readonly interval: number;
+  /** Milliseconds after which what failed is tried again, a few times, while somebody waits for it. */
+  readonly retry?: number | undefined;
   /** Ends it. */
   readonly signal: AbortSignal;
   /** Told of each checkpoint that the mirror has published. */
@@ -17,8 +19,8 @@ export interface FollowOptions extends PullOptions {
   onFailure?(error: Error): void;
 }
 
-/** Milliseconds after which what failed is tried again while somebody waits for it, and how often. */
 const RETRY = 1000;
+/** Failures in a row after which whoever waits has to wait for the next look at the log. */
 const RETRIES = 5;
 
 // What is wrong here, and does not go away by itself.
@@ -47,33 +49,39 @@ export class Follower {
     this.#options = options;
   }
 
-  /** Copies up to the pending checkpoint now. */
+  /** Copies up to the pending checkpoint soon. The log is looked at at its interval all the same, however often this is called. */
   wake(): void {
     this.#wake.abort();
   }
 
   /** Resolves once the signal ended it. @throws what the mirror cannot go on after: its store or its state failed */
   async run(): Promise<void> {
-    const { interval, signal, onPublished } = this.#options;
-    let woken = false;
+    const { interval, retry = RETRY, signal, onPublished } = this.#options;
+    let due = performance.now();
     let failures = 0;
+    const left = (): number => Math.max(0, due - performance.now());
     while (!signal.aborted) {
+      const wake = this.#wake.signal;
       this.#wake = new AbortController();
+      const looks = !wake.aborted || left() === 0;
       const before = this.#mirror.replica.published();
-      failures = (await this.#attempt(woken)) ? failures + 1 : 0;
+      failures = (await this.#attempt(looks)) ? failures + 1 : 0;
+      if (looks) due = performance.now() + interval;
       const after = this.#mirror.replica.published();
       if (after !== undefined && after.size !== before?.size) onPublished?.(after);
-      const isAgain: boolean = woken && failures > 0 && failures <= RETRIES;
-      await rest(isAgain ? Math.min(RETRY, interval) : interval, [signal, this.#wake.signal]);
-      woken = this.#wake.signal.aborted || isAgain;
+      // Anybody can wake it. Who does so does not decide how often a log is asked that cannot be copied.
+      if (failures > 0) await rest(Math.min(retry, left()), [signal]);
+      // Somebody still waits.
+      if (failures > 0 && wake.aborted) this.#wake.abort();
+      await rest(left(), failures > RETRIES ? [signal] : [signal, this.#wake.signal]);
     }
   }
 
   /** Whether it failed. */
-  async #attempt(woken: boolean): Promise<boolean> {
+  async #attempt(looks: boolean): Promise<boolean> {
     const { signal, onFailure } = this.#options;
     try {
-      await (woken ? catchUp(this.#mirror, this.#options) : pull(this.#mirror, this.#options));
+      await (looks ? pull : catchUp)(this.#mirror, this.#options);
       this.#failure = undefined;
       return false;
     } catch (error) {

@@ -10,11 +10,12 @@ import { type AddEntriesAnswer, addEntries } from './add-entries.ts';
 import { ByteStream } from './byte-stream.ts';
 import type { Mirror } from './mirror.ts';
 import { formatMirrorInfo, MIRROR_INFO_TYPE } from './mirror-info.ts';
+import { Uploads } from './uploads.ts';
 
 /** How a mirror is served. */
 export interface MirrorAppOptions {
   readonly mirror: Mirror;
-  /** Called once a checkpoint was added: whoever pulls can do so now. */
+  /** Called once a checkpoint was added whose entries are not all there: whoever pulls can do so now. */
   readonly onPending?: (() => void) | undefined;
   /** Milliseconds for which a log that wants the index vouched for waits until its entries are copied. */
   readonly waitTimeout?: number | undefined;
@@ -43,12 +44,13 @@ const INDEX_PREFIX = '/index';
 export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFault }: MirrorAppOptions): Hono {
   const app = new Hono();
   const budget = new BodyBudget(BODY_BUDGET);
-  let uploads = 0;
+  const uploads = new Uploads(MAX_UPLOADS);
 
   app.post('/add-checkpoint', async (c) => {
     const limit = MAX_ADD_CHECKPOINT_SIZE;
     const { checkpoint } = await withBody(c.req.raw, { limit, budget }, (body) => mirror.pending.add(body));
-    onPending?.();
+    // Anybody can send the newest one again and again.
+    if (checkpoint.size > mirror.replica.size || mirror.replica.published() === undefined) onPending?.();
     // The mirror itself signs when the entries are there. https://c2sp.org/tlog-mirror#add-checkpoint
     if (!mirror.vouchesForIndex) return answer(new Uint8Array(0), PLAIN);
     return indexAnswer(mirror, checkpoint.size, waitTimeout);
@@ -56,24 +58,25 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
 
   app.post('/add-entries', async (c) => {
     const { headers, body } = c.req.raw;
-    const encoding = headers.get('content-encoding') ?? 'identity';
-    if (headers.get('content-type') !== ENTRIES_TYPE || !['gzip', 'identity'].includes(encoding)) {
+    // Neither depends on case. https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1
+    const encoding = headers.get('content-encoding')?.toLowerCase() ?? 'identity';
+    if (headers.get('content-type')?.toLowerCase() !== ENTRIES_TYPE || !['gzip', 'identity'].includes(encoding)) {
       const detail = `entries come as ${ENTRIES_TYPE}, as they are or with gzip`;
       return accepting(problem({ status: 415, code: 'witness-request', detail }));
     }
-    if (uploads >= MAX_UPLOADS) {
-      const detail = 'too many uploads at one time';
-      return accepting(problem({ status: 503, code: 'witness-limit', detail, retryAfter: 1 }));
-    }
-    uploads++;
-    const stream = new ByteStream(chunksOf(body, encoding === 'gzip'));
+    if (!uploads.makeRoom()) return accepting(tooMany());
+    const stream = openBody(body, encoding === 'gzip');
+    uploads.add(stream);
     try {
-      return accepting(entriesAnswer(await addEntries(mirror, stream)));
+      const result = await addEntries(mirror, stream, () => uploads.advanced(stream));
+      const madeRoom = uploads.end(stream);
+      if (madeRoom && result.status === 400) return accepting(tooMany());
+      return accepting(entriesAnswer(result));
     } catch (error) {
       if (!(error instanceof WitnessError)) throw error;
       return accepting(errorAnswer(error, onFault));
     } finally {
-      uploads--;
+      uploads.end(stream);
       await stream.cancel();
     }
   });
@@ -97,8 +100,9 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
 
 /** Waits until the entries are copied and the index is derived, and answers as a witness does. */
 async function indexAnswer(mirror: Mirror, size: number, timeout: number): Promise<Response> {
-  if (!(await mirror.waitFor(size, timeout))) {
-    const detail = `the mirror does not have all ${size} entries yet, or their index is not right`;
+  const found = mirror.replica.falseIndex(size);
+  if (found !== undefined || !(await mirror.waitFor(size, timeout))) {
+    const detail = found?.message ?? `the mirror does not have all ${size} entries yet, or their index is not right`;
     return problem({ status: 503, code: 'mirror-behind', detail, retryAfter: 1 });
   }
   if (mirror.replica.size === size) await mirror.renew(size, RENEWAL);
@@ -119,6 +123,10 @@ function entriesAnswer(result: AddEntriesAnswer): Response {
   }
 }
 
+function tooMany(): Response {
+  return problem({ status: 503, code: 'witness-limit', detail: 'too many uploads at one time', retryAfter: 1 });
+}
+
 /** A mirror without a key has none to answer with. */
 const signatureLines = (signatures: readonly NoteSignature[]): Uint8Array =>
   signatures.length === 0 ? new Uint8Array(0) : formatSignatureLines(signatures);
@@ -129,17 +137,18 @@ function accepting(response: Response): Response {
   return response;
 }
 
-/** The body as it comes. */
-async function* chunksOf(body: ReadableStream<Uint8Array> | null, isCompressed: boolean): AsyncGenerator<Uint8Array> {
-  if (body === null) return;
-  if (!isCompressed) return yield* body as unknown as AsyncIterable<Uint8Array>;
-  // Not a DecompressionStream: that expands all that comes, whether or not anybody reads it.
+/** Opens the body of a request, to be read as it comes. */
+function openBody(body: ReadableStream<Uint8Array> | null, isCompressed: boolean): ByteStream {
+  if (body === null) return new ByteStream(Readable.from([]));
   const source = Readable.fromWeb(body as never, { highWaterMark: READ_AHEAD });
-  const expanded = createGunzip();
-  pipeline(source, expanded, () => {});
-  try {
-    yield* expanded;
-  } finally {
-    source.destroy();
+  let chunks: Readable = source;
+  if (isCompressed) {
+    // Not a DecompressionStream: that expands all that comes, whether or not anybody reads it.
+    const expanded = createGunzip();
+    pipeline(source, expanded, () => {});
+    chunks = expanded;
   }
+  // What breaks off shows when it is read.
+  for (const stream of [source, chunks]) stream.on('error', () => {});
+  return new ByteStream(chunks, () => source.destroy());
 }

@@ -1,12 +1,18 @@
 import {
+  CoreError,
   type Cosigner,
   equalBytes,
+  formatSignatureLines,
   formatSignedNote,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  MAX_NOTE_SIZE,
   type NoteSignature,
+  openNote,
   parseSignedNote,
   quote,
+  type SignatureScheme,
   type VerifierKey,
+  verifierOf,
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 
@@ -74,6 +80,36 @@ export function onlyLinesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, '
   return formatSignedNote({ text: parseSignedNote(note).text, signatures: linesBy(note, keys) });
 }
 
+/** Whether a line is among others, byte for byte. */
+export const isOneOf = (line: NoteSignature, lines: readonly NoteSignature[]): boolean =>
+  lines.some((other) => isBy(line, [other]) && equalBytes(line.signature, other.signature));
+
+/**
+ * The lines of a note that have the name and the ID of a key and are not by it. Whoever passes signatures on that nobody has
+ * verified can have such a line, from before the key was its own.
+ *
+ * @throws CoreError `key-type` for a key whose scheme was not passed in; `key-malformed`
+ */
+export function falseLines(
+  note: Uint8Array,
+  keys: readonly VerifierKey[],
+  schemes: readonly SignatureScheme[],
+): NoteSignature[] {
+  const { text } = parseSignedNote(note);
+  return keys.flatMap((key) => {
+    const verifier = verifierOf(key, { schemes });
+    return linesBy(note, [key]).filter((line) => {
+      try {
+        openNote({ text, signatures: [line] }, [verifier]);
+        return false;
+      } catch (error) {
+        if (error instanceof CoreError && error.code === 'note-signature') return true;
+        throw error;
+      }
+    });
+  });
+}
+
 function isBy(line: NoteSignature, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): boolean {
   return keys.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
 }
@@ -84,13 +120,13 @@ export interface PublishedNoteParts {
   readonly signed: Uint8Array;
   /** The mirror's own. */
   readonly own: readonly NoteSignature[];
-  /** Those of others that came with the checkpoint, of whom the mirror knows nothing. The last to go if there are too many. */
+  /** Those of others that came with the checkpoint, of whom the mirror knows nothing. They have room before earlier ones. */
   readonly others: readonly NoteSignature[];
   /** What the mirror has published before. */
   readonly before: Uint8Array | undefined;
 }
 
-/** The log's signatures, the mirror's, and those of others for the same text, the newest of each key. */
+/** The log's signatures, the mirror's, and those of others for the same text for which there is room, the newest of each key. */
 export function publishedNote({ signed, own, others, before }: PublishedNoteParts): Uint8Array {
   const { text, signatures } = parseSignedNote(signed);
   const earlier = before === undefined ? undefined : parseSignedNote(before);
@@ -101,6 +137,15 @@ export function publishedNote({ signed, own, others, before }: PublishedNotePart
     const first = all.findIndex((other) => other.keyName === line.keyName && other.keyId === line.keyId);
     return first === i && !isBy(line, mine);
   });
-  const all = [...mine, ...theirs].slice(0, MAX_SIGNATURES);
-  return formatSignedNote({ text, signatures: all });
+  let room = MAX_NOTE_SIZE - new TextEncoder().encode(`${text}\n`).length - sizeOf(mine);
+  const fitting = theirs.slice(0, Math.max(0, MAX_SIGNATURES - mine.length)).filter((line) => {
+    const size = sizeOf([line]);
+    if (size > room) return false;
+    room -= size;
+    return true;
+  });
+  return formatSignedNote({ text, signatures: [...mine, ...fitting] });
 }
+
+/** Bytes of lines, of which there is one at least. */
+const sizeOf = (lines: readonly NoteSignature[]): number => formatSignatureLines(lines).length;

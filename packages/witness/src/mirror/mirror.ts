@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Cosigner,
   cosign,
   cosignatureTime,
+  formatSignedNote,
   loadSchemes,
   type NoteSignature,
   openCheckpoint,
@@ -11,12 +11,21 @@ import {
   parseVkey,
   type SignatureScheme,
 } from '@vitrine/core';
-import { LevelStore, type LogCheckpoint, type OpenReplicaOptions, Replica, type Store } from '@vitrine/core/log';
+import {
+  LevelStore,
+  type LogCheckpoint,
+  makeDirectoryDurably,
+  type OpenReplicaOptions,
+  Replica,
+  type Store,
+} from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
 import type { Finding } from '../witness/finding.ts';
 import { WitnessState } from '../witness/witness-state.ts';
 import {
   checkCosigners,
+  falseLines,
+  isOneOf,
   linesBy,
   type MirrorKeys,
   onlyLinesBy,
@@ -50,7 +59,7 @@ const STATE = 'mirror';
 /** A clock that is set back by more than this, in seconds, is out of order. */
 const MAX_SETBACK = 300;
 
-/** How many can wait for a checkpoint at a time. */
+/** For how many checkpoints others can wait at a time. Many can wait for one: anybody can show the newest again. */
 const MAX_WAITING = 64;
 
 /** How many pending checkpoints are known. https://c2sp.org/tlog-mirror#processing */
@@ -73,7 +82,12 @@ export class Mirror implements AsyncDisposable {
   /** The mirror's own, of both kinds. */
   readonly #cosigners: readonly Cosigner[];
   readonly #schemes: readonly SignatureScheme[];
-  readonly #waiting = new Set<() => void>();
+  /** Lines in the mirror's own name that its checkpoint had when it was opened, and that are not its own. */
+  readonly #false: readonly NoteSignature[];
+  /** The last renewal, done or failed. */
+  #renewing: Promise<void> = Promise.resolve();
+  /** Who waits for a checkpoint, by its size. */
+  readonly #waiting = new Map<number, Set<() => void>>();
 
   private constructor(
     { replica, store }: OpenedReplica,
@@ -89,6 +103,8 @@ export class Mirror implements AsyncDisposable {
     this.#schemes = schemes;
     this.#options = options;
     this.#cosigners = [...(options.keys ?? []), ...(options.indexKeys ?? [])];
+    const published = replica.published();
+    this.#false = published === undefined ? [] : falseLines(published.note, vkeysOf(options), schemes);
   }
 
   /**
@@ -138,7 +154,7 @@ export class Mirror implements AsyncDisposable {
           `this mirror of ${replica.origin} does not derive the index, and cannot vouch for it`,
         );
       }
-      await mkdir(path, { recursive: true }).catch((cause: Error) => {
+      await makeDirectoryDurably(path).catch((cause: Error) => {
         throw new WitnessError('state-io', `${path}: ${cause.message}`, { cause });
       });
       state = await WitnessState.open(path, { keep: KEPT_CHECKPOINTS });
@@ -156,6 +172,11 @@ export class Mirror implements AsyncDisposable {
 
   get origin(): string {
     return this.replica.origin;
+  }
+
+  /** Why it can do nothing any more until it is opened again: a write that failed. */
+  get failure(): Error | undefined {
+    return this.replica.failure ?? this.#state.failure;
   }
 
   /**
@@ -181,7 +202,7 @@ export class Mirror implements AsyncDisposable {
     const published = await this.replica.publish(signed, async () => {
       const { text } = parseSignedNote(signed);
       const earlier = this.replica.published();
-      const time = this.#timeAfter(earlier);
+      const time = this.#timeAfterPublished();
       const own = await Promise.all(this.#cosigners.map((cosigner) => cosign({ text, cosigner, time })));
       const note = publishedNote({ signed, own, others, before: earlier?.note });
       // A key that is broken must not get a cosignature into the world.
@@ -189,7 +210,7 @@ export class Mirror implements AsyncDisposable {
       openCheckpoint(note, { origin: this.origin, keys: this.pending.keys, cosigners, schemes: this.#schemes });
       return note;
     });
-    for (const notify of [...this.#waiting]) notify();
+    for (const notify of [...this.#waiting.values()].flatMap((waiting) => [...waiting])) notify();
     return published;
   }
 
@@ -198,25 +219,28 @@ export class Mirror implements AsyncDisposable {
    *
    * @param timeout milliseconds
    * @returns whether that was in time
-   * @throws WitnessError `witness-limit` if too many wait
+   * @throws WitnessError `witness-limit` if others wait for too many sizes
    */
   async waitFor(size: number, timeout: number): Promise<boolean> {
     const isThere = (): boolean => (this.replica.published()?.size ?? -1) >= size;
     if (isThere()) return true;
-    if (this.#waiting.size >= MAX_WAITING) {
+    const waiting = this.#waiting.get(size) ?? new Set();
+    if (waiting.size === 0 && this.#waiting.size >= MAX_WAITING) {
       throw new WitnessError('witness-limit', 'too many wait for this mirror', { retryAfter: 1 });
     }
+    this.#waiting.set(size, waiting);
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);
-        this.#waiting.delete(notify);
+        waiting.delete(notify);
+        if (waiting.size === 0) this.#waiting.delete(size);
         resolve(isThere());
       };
       const notify = (): void => {
         if (isThere()) end();
       };
       const timer = setTimeout(end, timeout);
-      this.#waiting.add(notify);
+      waiting.add(notify);
     });
   }
 
@@ -227,7 +251,14 @@ export class Mirror implements AsyncDisposable {
    * @throws as {@link publish}
    */
   async renew(size: number, maxAge: number): Promise<void> {
-    if (this.replica.published()?.size !== size || this.isStale(maxAge)) await this.publish(size);
+    const isDone = (): boolean => this.replica.published()?.size === size && !this.isStale(maxAge);
+    if (isDone()) return;
+    // Many ask at once. One signs for all of them.
+    const renewed = this.#renewing.then(async () => {
+      if (!isDone()) await this.publish(size);
+    });
+    this.#renewing = renewed.catch(() => {});
+    return renewed;
   }
 
   /** Whether one of the mirror's keys has not signed its checkpoint, or longer ago than so many seconds. */
@@ -235,6 +266,17 @@ export class Mirror implements AsyncDisposable {
     const lines = this.#signaturesBy(this.#cosigners);
     const oldest = this.#options.now() - maxAge;
     return lines.length < this.#cosigners.length || lines.some(({ signature }) => cosignatureTime(signature) < oldest);
+  }
+
+  /** Whether publishing its checkpoint again, with signatures of others, would leave it as it is but for the time. */
+  hasAll(others: readonly NoteSignature[]): boolean {
+    const before = this.replica.published()?.note;
+    if (before === undefined) return false;
+    const signed = onlyLinesBy(before, this.pending.keys);
+    const own = this.#signaturesBy(this.#cosigners);
+    const known = parseSignedNote(before).signatures;
+    const { signatures } = parseSignedNote(publishedNote({ signed, own, others, before }));
+    return signatures.every((line) => isOneOf(line, known));
   }
 
   /** The mirror's own signatures of its checkpoint. */
@@ -250,9 +292,10 @@ export class Mirror implements AsyncDisposable {
   /** Its checkpoint with the log's signatures and those; undefined if it is not signed so. */
   indexCheckpoint(): Uint8Array | undefined {
     const published = this.replica.published();
-    if (published === undefined || this.indexCosignatures().length === 0) return undefined;
-    const keys = (this.#options.indexKeys ?? []).map(({ vkey }) => vkey);
-    return onlyLinesBy(published.note, [...this.pending.keys, ...keys]);
+    const own = this.indexCosignatures();
+    if (published === undefined || own.length === 0) return undefined;
+    const { text } = parseSignedNote(published.note);
+    return formatSignedNote({ text, signatures: [...linesBy(published.note, this.pending.keys), ...own] });
   }
 
   /** Whether it has keys that say so. */
@@ -263,13 +306,13 @@ export class Mirror implements AsyncDisposable {
   #signaturesBy(cosigners: readonly Cosigner[] = []): NoteSignature[] {
     const note = this.replica.published()?.note;
     const keys = cosigners.map(({ vkey }) => vkey);
-    return note === undefined ? [] : linesBy(note, keys);
+    return note === undefined ? [] : linesBy(note, keys).filter((line) => !isOneOf(line, this.#false));
   }
 
   /** Now, and never before what the mirror has said of the log. @throws WitnessError `witness-clock` */
-  #timeAfter(before: LogCheckpoint | undefined): number {
+  #timeAfterPublished(): number {
     const now = this.#options.now();
-    const lines = before === undefined ? [] : linesBy(before.note, vkeysOf(this.#options));
+    const lines = this.#signaturesBy(this.#cosigners);
     const last = Math.max(1, ...lines.map(({ signature }) => cosignatureTime(signature)));
     if (now + MAX_SETBACK < last) {
       throw new WitnessError(

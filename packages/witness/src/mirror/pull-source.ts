@@ -10,6 +10,7 @@ import {
   TILE_WIDTH,
 } from '@vitrine/core';
 import { HttpClient, type HttpOptions, type LogReading } from '@vitrine/core/log';
+import { WitnessError } from '../error.ts';
 
 /**
  * Where a log is copied from: what is at a path below its prefix, a tile's, a bundle's or `checkpoint`; undefined if nothing is.
@@ -31,7 +32,7 @@ function limitOf(path: string): number {
   return parseTilePath(path).level === 'entries' ? MAX_BUNDLE_SIZE : TILE_WIDTH * HASH_SIZE;
 }
 
-/** A log that was exported to a directory. */
+/** A log that was exported to a directory. Throws WitnessError `mirror-source` for what cannot be read. */
 export function directorySource(directory: string): PullSource {
   return async (path) => {
     try {
@@ -39,16 +40,22 @@ export function directorySource(directory: string): PullSource {
     } catch (cause) {
       const { code, message } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') return undefined;
-      throw new CoreError('store-io', `${join(directory, path)} cannot be read: ${message}`, { cause });
+      // Not the code of a mirror that cannot read its own files.
+      throw new WitnessError('mirror-source', `${join(directory, path)} cannot be read: ${message}`, { cause });
     }
   };
 }
 
-/** A log, or a copy of one, that is open here. */
+/** A log, or a copy of one, that is open here. Throws WitnessError `mirror-source` for what it does not have or cannot read. */
 export function logSource(log: LogReading): PullSource {
   return async (path) => {
-    if (path === CHECKPOINT_PATH) return log.checkpoint().note;
-    const { level, index, width } = parseTilePath(path);
-    return log.tile(level, index, width);
+    try {
+      if (path === CHECKPOINT_PATH) return log.checkpoint().note;
+      const { level, index, width } = parseTilePath(path);
+      return await log.tile(level, index, width);
+    } catch (cause) {
+      if (!(cause instanceof CoreError)) throw cause;
+      throw new WitnessError('mirror-source', `the log to be copied: ${cause.message}`, { cause });
+    }
   };
 }

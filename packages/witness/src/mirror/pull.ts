@@ -1,7 +1,9 @@
-import { type NoteSignature, parseSignedNote, TILE_WIDTH, TileReader } from '@vitrine/core';
+import { parseCheckpoint, parseSignedNote, type SignedNote, TILE_WIDTH, TileReader } from '@vitrine/core';
 import { type Head, type LogCheckpoint, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
+import type { SeenCheckpoint } from '../witness/seen-checkpoint.ts';
 import type { Mirror } from './mirror.ts';
+import { isOneOf } from './mirror-cosignatures.ts';
 import { CHECKPOINT_PATH, type PullSource } from './pull-source.ts';
 
 /** How a log is copied. */
@@ -24,6 +26,8 @@ const RENEWAL = 300;
  * Copies what a log has now, and publishes its checkpoint. Every entry is authenticated against a checkpoint that the log signed
  * before it is stored. What is there already is not fetched again, so a copy that was interrupted goes on.
  *
+ * A source can be behind what others have shown: then the largest checkpoint up to which it can be is published first.
+ *
  * @returns the mirror's checkpoint
  * @throws WitnessError `mirror-source` if the log shows no checkpoint; `mirror-fork` if it signed another tree; CoreError
  * with `tile-` and `bundle-` codes if what it serves is not what it signed; as `Mirror.publish`; what the source throws
@@ -31,14 +35,28 @@ const RENEWAL = 300;
 export async function pull(mirror: Mirror, options: PullOptions): Promise<LogCheckpoint> {
   const note = await options.source(CHECKPOINT_PATH);
   if (note === undefined) throw new WitnessError('mirror-source', `${mirror.origin} shows no checkpoint there`);
-  const pending = await mirror.pending.observe(note, options.source);
-  const { text, signatures } = parseSignedNote(note);
+  const newest = await mirror.pending.observe(note, options.source);
+  const shown = parseSignedNote(note);
+  const { size } = parseCheckpoint(shown.text);
+  if (size < newest.size) {
+    const published = mirror.replica.published();
+    const reached = (await mirror.pending.all()).find((pending) => pending.size <= size);
+    if (reached !== undefined && reached.size > (published?.size ?? -1)) await copyTo(mirror, reached, shown, options);
+    else if (published !== undefined) await mirror.renew(published.size, RENEWAL);
+  }
+  return copyTo(mirror, newest, shown, options);
+}
+
+/** Copies what is missing of a pending checkpoint's tree, and publishes it with the signatures that the log shows it with. */
+async function copyTo(
+  mirror: Mirror,
+  pending: SeenCheckpoint,
+  { text, signatures }: SignedNote,
+  options: PullOptions,
+): Promise<LogCheckpoint> {
   const others = pending.text === text ? signatures.filter((line) => !isOneOf(line, pending.signatures)) : [];
   const published = mirror.replica.published();
-  if (published?.size === pending.size && !mirror.isStale(RENEWAL)) {
-    const known = parseSignedNote(published.note).signatures;
-    if (others.every((line) => isOneOf(line, known))) return published;
-  }
+  if (published?.size === pending.size && !mirror.isStale(RENEWAL) && mirror.hasAll(others)) return published;
   await copyEntries(mirror, pending, options);
   return mirror.publish(pending.size, others);
 }
@@ -54,12 +72,6 @@ export async function catchUp(mirror: Mirror, options: PullOptions): Promise<voi
   await copyEntries(mirror, pending, options);
   await mirror.publish(pending.size);
 }
-
-const isOneOf = (line: NoteSignature, lines: readonly NoteSignature[]): boolean =>
-  lines.some(
-    ({ keyName, keyId, signature }) =>
-      keyName === line.keyName && keyId === line.keyId && Buffer.compare(signature, line.signature) === 0,
-  );
 
 /** Stores the entries of a pending checkpoint that are not stored yet, in order, and derives their index if there is one. */
 async function copyEntries(

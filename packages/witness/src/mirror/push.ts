@@ -81,7 +81,8 @@ export async function pushEntries(log: LogReading, { client, keys, onProgress }:
         `the mirror has ${Math.max(next.size, next.next)} entries of ${quote(log.origin)}, and this log ${size}`,
       );
     }
-    if (answer.status === 202) onProgress?.(next.next, size);
+    const advances = answer.status === 202 && next.next > info.next;
+    if (advances) onProgress?.(next.next, size);
     else conflicts++;
     info = next;
   }

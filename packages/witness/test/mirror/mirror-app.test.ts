@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { formatAddCheckpoint, openCheckpoint, parseSignatureLines, parseVkey, type VerifierKey } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
@@ -60,6 +61,19 @@ describe('add-checkpoint of a mirror', () => {
     expect((await mirror.pending.newest())?.note).toEqual(log.checkpoint().note);
     expect(mirror.replica.published()).toBeUndefined();
     expect(woken).toBe(1);
+  });
+
+  test('wakes whoever pulls until the entries are there, and not for what is published', async () => {
+    const log = await createLog(entriesOf(10));
+    const mirror = await createMirror({ keys: MIRROR_KEYS });
+    let woken = 0;
+    const app = mirrorApp({ mirror, onPending: () => woken++ });
+    await post(app, '/add-checkpoint', await addition(log, 0));
+    await post(app, '/add-checkpoint', await addition(log, 10));
+    expect(woken).toBe(2);
+    await catchUp(mirror, { source: logSource(log) });
+    expect((await post(app, '/add-checkpoint', await addition(log, 10))).status).toBe(200);
+    expect(woken).toBe(2);
   });
 
   test.each<[number, string, (log: Log) => Promise<Uint8Array>]>([
@@ -144,12 +158,14 @@ describe('add-entries over HTTP', () => {
   }
 
   test('takes a request as it is, and compressed', async () => {
-    for (const gzip of [false, true]) {
+    for (const headers of [
+      ENTRIES,
+      { ...ENTRIES, 'content-encoding': 'gzip' },
+      { 'content-type': 'Application/Octet-Stream', 'content-encoding': 'GZIP' },
+    ]) {
       const { log, app, upload } = await served();
       const body = await upload();
-      const response = gzip
-        ? await post(app, '/add-entries', gzipSync(body), { ...ENTRIES, 'content-encoding': 'gzip' })
-        : await post(app, '/add-entries', body, ENTRIES);
+      const response = await post(app, '/add-entries', 'content-encoding' in headers ? gzipSync(body) : body, headers);
       expect(response.headers.get('accept-encoding')).toBe('gzip');
       expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
       await expectCosigned(response, log.checkpoint().note, vkeys(MIRROR_KEYS));
@@ -248,22 +264,85 @@ describe('add-entries over HTTP', () => {
     expect(none.status).toBe(400);
   });
 
-  test('says 503 to more uploads at a time than it has room for', async () => {
-    const { app } = await served();
-    const stop: (() => void)[] = [];
-    const paused = Array.from({ length: 16 }, () =>
-      app.request('/add-entries', {
-        method: 'POST',
-        body: new ReadableStream<Uint8Array>({ start: (controller) => void stop.push(() => controller.close()) }),
-        headers: ENTRIES,
-        duplex: 'half',
-      } as RequestInit),
+  /** An upload whose client sends what it is told to. */
+  function slowUpload(
+    app: Hono,
+    headers = ENTRIES,
+  ): { send(bytes: Uint8Array): void; close(): void; answer: Promise<Response> } {
+    let controller!: ReadableStreamDefaultController<Uint8Array>;
+    const body = new ReadableStream<Uint8Array>({
+      start: (started) => {
+        controller = started;
+      },
+    });
+    const init = { method: 'POST', body, headers, duplex: 'half' } as RequestInit;
+    return {
+      send: (bytes) => controller.enqueue(bytes),
+      close: () => controller.close(),
+      answer: Promise.resolve(app.request('/add-entries', init)),
+    };
+  }
+
+  test.each([undefined, 'gzip'])(
+    'drops uploads that wait for their clients where there is no room for another (content encoding %s)',
+    async (encoding) => {
+      const { log, app, upload } = await served();
+      const headers = { ...ENTRIES, ...(encoding && { 'content-encoding': encoding }) };
+      const paused = Array.from({ length: 16 }, () => slowUpload(app, headers));
+      await sleep(50);
+      await expectCosigned(
+        await post(app, '/add-entries', await upload(), ENTRIES),
+        log.checkpoint().note,
+        vkeys(MIRROR_KEYS),
+      );
+      const dropped = await paused[0]!.answer;
+      expect([dropped.status, dropped.headers.get('retry-after')]).toEqual([503, '1']);
+      for (const { close } of paused.slice(1)) close();
+      const rest = await Promise.all(paused.slice(1).map(({ answer }) => answer));
+      expect(rest.map(({ status }) => status)).toEqual(new Array(15).fill(400));
+      expect((await post(app, '/add-entries', new Uint8Array(0), ENTRIES)).status).toBe(400);
+    },
+  );
+
+  test('drops those first from which no package has come for longest, and tells them where to go on', async () => {
+    const { mirror, app, upload } = await served();
+    const body = await upload();
+    const uploads = Array.from({ length: 16 }, () => slowUpload(app));
+    await sleep(50);
+    // One package and a part of the next.
+    uploads[0]!.send(body.slice(0, 4_000));
+    await expect.poll(() => mirror.replica.next).toBe(256);
+    const more = Array.from({ length: 15 }, () => slowUpload(app));
+    const dropped = await Promise.all(uploads.slice(1).map(({ answer }) => answer));
+    expect(dropped.map(({ status }) => status)).toEqual(new Array(15).fill(503));
+    more.push(slowUpload(app));
+    const first = await uploads[0]!.answer;
+    expect([first.status, await first.text()]).toEqual([202, '600\n256\n\n']);
+    for (const { close } of more) close();
+    expect((await Promise.all(more.map(({ answer }) => answer))).map(({ status }) => status)).toEqual(
+      new Array(16).fill(400),
     );
-    const more = await post(app, '/add-entries', new Uint8Array(0), ENTRIES);
+  });
+
+  test('says 503 where all uploads wait for the mirror', async () => {
+    const log = await createLog(entriesOf(10));
+    let go!: () => void;
+    const gate = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const [key] = MIRROR_KEYS;
+    const sign = (message: Uint8Array): Promise<Uint8Array> => gate.then(() => key!.sign(message));
+    const mirror = await createMirror({ keys: [{ vkey: key!.vkey, sign }] });
+    const app = mirrorApp({ mirror });
+    await post(app, '/add-checkpoint', await addition(log, 0));
+    await mirror.replica.extend(entriesOf(10), 0);
+    const whole = formatAddEntriesHeader({ origin: ORIGIN, start: 10, end: 10, ticket: new Uint8Array(0) });
+    const waiting = Array.from({ length: 16 }, () => post(app, '/add-entries', whole, ENTRIES));
+    await sleep(50);
+    const more = await post(app, '/add-entries', whole, ENTRIES);
     expect([more.status, more.headers.get('retry-after')]).toEqual([503, '1']);
-    for (const end of stop) end();
-    expect((await Promise.all(paused)).map(({ status }) => status)).toEqual(new Array(16).fill(400));
-    expect((await post(app, '/add-entries', new Uint8Array(0), ENTRIES)).status).toBe(400);
+    go();
+    expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual(new Array(16).fill(200));
   });
 });
 
@@ -345,6 +424,21 @@ describe('pushing a log to a mirror', () => {
       await expect(pushEntries(other, options)).rejects.toMatchObject({ code: 'mirror-refused' });
     }
     expect(mirror.replica.root).toEqual(log.root);
+  });
+
+  test('gives up where the mirror says again and again that it has more to take, and is no further', async () => {
+    const log = await createLog(entriesOf(600));
+    let asked = 0;
+    const stuck: unknown = async (url: string) => {
+      if (url.endsWith('add-checkpoint')) return new Response(null, { status: 200 });
+      if (++asked > 100) throw new Error('asked for ever');
+      return new Response('600\n0\n\n', { status: 202, headers: { 'content-type': 'text/x.tlog.mirror-info' } });
+    };
+    const client = new MirrorClient({ url: 'http://mirror.example', fetch: stuck as typeof fetch });
+    const progress: number[] = [];
+    const pushing = pushEntries(log, { client, keys: vkeys(MIRROR_KEYS), onProgress: (done) => progress.push(done) });
+    await expect(pushing).rejects.toMatchObject({ code: 'mirror-refused' });
+    expect(progress).toEqual([]);
   });
 
   test('takes no signatures but those of the keys that it knows, and those have to be right', async () => {
@@ -467,6 +561,18 @@ describe('a mirror that vouches for the index', () => {
     const [first, second] = await Promise.all([earlier, later]);
     expect([first.status, await first.text()]).toEqual([409, `${log.size}\n`]);
     await expectCosigned(second, log.checkpoint().note, vkeys(INDEX_KEYS));
+  });
+
+  test('lets nobody wait for what it knows to be false', async () => {
+    const log = await createLog(statements(20), { indexed: true });
+    // To this mirror no entry is in the index, so the log's is false.
+    const mirror = await createMirror({ keys: MIRROR_KEYS, indexKeys: INDEX_KEYS, mapping: () => undefined });
+    const app = mirrorApp({ mirror, waitTimeout: 3_600_000 });
+    await mirror.pending.add(await addition(log, 0));
+    await expect(catchUp(mirror, { source: logSource(log) })).rejects.toMatchObject({ code: 'index-false' });
+    const response = await post(app, '/add-checkpoint', await addition(log, log.size));
+    expect(response.status).toBe(503);
+    expect(((await response.json()) as { detail: string }).detail).toContain('is an index entry that has another root');
   });
 
   test('cosigns nothing of a log that lies in its index, and names the entry', async () => {

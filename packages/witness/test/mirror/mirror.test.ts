@@ -1,3 +1,5 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   cosign,
   cosignatureTime,
@@ -6,7 +8,9 @@ import {
   formatSignedNote,
   formatVkey,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  openCheckpoint,
   parseSignedNote,
+  parseVkey,
 } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { Mirror } from '../../src/mirror/mirror.ts';
@@ -14,6 +18,7 @@ import { pull } from '../../src/mirror/pull.ts';
 import { logSource } from '../../src/mirror/pull-source.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { keyOf, ORIGIN, schemes, TIME } from '../support/logs.ts';
+import { addSignatureLines } from '../support/notes.ts';
 import { refusal } from '../support/refusal.ts';
 import {
   append,
@@ -24,6 +29,7 @@ import {
   LOG_VKEY,
   MIRROR_KEYS,
   openMirror,
+  TestSource,
 } from './support.ts';
 
 const timesOf = (mirror: Mirror): number[] => mirror.cosignatures().map(({ signature }) => cosignatureTime(signature));
@@ -61,6 +67,43 @@ describe('the cosignatures of a mirror', () => {
     broken = false;
     await pull(mirror, { source: logSource(log) });
     expect(mirror.replica.size).toBe(3);
+  });
+
+  test('are not those that somebody else made in its name, before it had the keys', async () => {
+    const log = await createLog(entriesOf(3));
+    const directory = temporaryDirectory();
+    const plain = await createMirror({}, directory);
+    const forged = MIRROR_KEYS.map(({ vkey: { keyName, keyId, type } }) => {
+      const signature = new Uint8Array(8 + (type === KEY_TYPE_ML_DSA_44_COSIGNATURE ? 2420 : 64));
+      new DataView(signature.buffer).setBigUint64(0, BigInt(TIME + 1_000_000));
+      return { keyName, keyId, signature };
+    });
+    const source = new TestSource(log);
+    source.answer = (path, bytes) => (path === 'checkpoint' ? addSignatureLines(bytes!, forged) : bytes);
+    await pull(plain, { source: source.fetch });
+    expect(parseSignedNote(plain.replica.checkpoint().note).signatures).toHaveLength(3);
+    await plain[Symbol.asyncDispose]();
+
+    const mirror = await openMirror(directory, { keys: MIRROR_KEYS });
+    expect(mirror.cosignatures()).toEqual([]);
+    expect(mirror.isStale(300)).toBe(true);
+    await mirror.renew(3, 300);
+    expect(timesOf(mirror)).toEqual([TIME, TIME]);
+    const options = {
+      origin: ORIGIN,
+      keys: [parseVkey(LOG_VKEY)],
+      cosigners: MIRROR_KEYS.map(({ vkey }) => vkey),
+      schemes,
+    };
+    const { note } = openCheckpoint(mirror.replica.checkpoint().note, options);
+    expect(note.verified).toHaveLength(3);
+    await append(log, entriesOf(10, 3));
+    await pull(mirror, { source: logSource(log) });
+    await mirror[Symbol.asyncDispose]();
+    // Its own it knows again.
+    const reopened = await openMirror(directory, { keys: MIRROR_KEYS });
+    expect(timesOf(reopened)).toEqual([TIME, TIME]);
+    expect(reopened.isStale(300)).toBe(false);
   });
 
   test('are made of what is stored and nothing else', async () => {
@@ -132,6 +175,17 @@ describe('the pending checkpoint', () => {
   });
 });
 
+test('a mirror that failed to write says so', async () => {
+  const directory = temporaryDirectory();
+  const log = await createLog(entriesOf(3));
+  const mirror = await createMirror({ keys: MIRROR_KEYS }, directory);
+  expect(mirror.failure).toBeUndefined();
+  // No file can have this name any more.
+  mkdirSync(join(directory, 'checkpoint'));
+  await expect(pull(mirror, { source: logSource(log) })).rejects.toMatchObject({ code: 'store-io' });
+  expect(mirror.failure).toMatchObject({ code: 'log-failed' });
+});
+
 test('whoever waits for a checkpoint is told, in time or not', async () => {
   const log = await createLog(entriesOf(10));
   const mirror = await createMirror({ keys: MIRROR_KEYS });
@@ -140,9 +194,33 @@ test('whoever waits for a checkpoint is told, in time or not', async () => {
   await pull(mirror, { source: logSource(log) });
   expect(await Promise.all(waits)).toEqual([true, true, false]);
   expect(await mirror.waitFor(10, 0)).toBe(true);
-  const many = Array.from({ length: 64 }, () => mirror.waitFor(99, 50));
-  expect((await refusal(mirror.waitFor(99, 50))).code).toBe('witness-limit');
+  // Many for one, and for so many at all.
+  const many = Array.from({ length: 64 }, (_, i) => mirror.waitFor(99 + i, 50));
+  many.push(...Array.from({ length: 100 }, () => mirror.waitFor(99, 50)));
+  expect((await refusal(mirror.waitFor(98, 50))).code).toBe('witness-limit');
   expect(new Set(await Promise.all(many))).toEqual(new Set([false]));
+  expect(await mirror.waitFor(98, 5)).toBe(false);
+});
+
+test('many who ask at once get one new cosignature', async () => {
+  const log = await createLog(entriesOf(10));
+  let now = TIME;
+  let signatures = 0;
+  const [key] = MIRROR_KEYS;
+  const sign = (message: Uint8Array): Promise<Uint8Array> | Uint8Array => {
+    signatures++;
+    return key!.sign(message);
+  };
+  const mirror = await createMirror({ keys: [{ vkey: key!.vkey, sign }], now: () => now });
+  await pull(mirror, { source: logSource(log) });
+  now += 10;
+  await Promise.all(Array.from({ length: 100 }, () => mirror.renew(10, 5)));
+  expect([signatures, timesOf(mirror)]).toEqual([2, [TIME + 10]]);
+  // One that failed is no obstacle.
+  expect((await refusal(mirror.renew(11, 5))).code).toBe('mirror-behind');
+  now += 10;
+  await mirror.renew(10, 5);
+  expect(timesOf(mirror)).toEqual([TIME + 20]);
 });
 
 test('a mirror without an index has nobody vouch for one', async () => {

@@ -1,6 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openCheckpoint, parseSignedNote, parseVkey } from '@vitrine/core';
+import {
+  cosignatureTime,
+  formatAddCheckpoint,
+  type NoteSignature,
+  openCheckpoint,
+  parseSignedNote,
+  parseVkey,
+} from '@vitrine/core';
 import { exportTiles, fsck, LevelStore, type Log } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
 import type { Mirror } from '../../src/mirror/mirror.ts';
@@ -9,6 +16,7 @@ import { directorySource, logSource } from '../../src/mirror/pull-source.ts';
 import { openFinding } from '../../src/witness/finding.ts';
 import { temporaryDirectory } from '../support/directory.ts';
 import { ORIGIN, schemes, TIME, utf8 } from '../support/logs.ts';
+import { addSignatureLines } from '../support/notes.ts';
 import {
   append,
   createLog,
@@ -155,7 +163,8 @@ describe('pulling a log', () => {
 
   test('keeps the signatures of others that come with a checkpoint, and none that pretend to be its own', async () => {
     const log = await createLog(entriesOf(10));
-    const mirror = await createMirror({ keys: MIRROR_KEYS.slice(0, 1) });
+    let now = TIME;
+    const mirror = await createMirror({ keys: MIRROR_KEYS.slice(0, 1), now: () => now });
     const source = new TestSource(log);
     const note = log.checkpoint().note;
     const line = (name: string, keyId: number): string =>
@@ -183,6 +192,37 @@ describe('pulling a log', () => {
     await pull(mirror, { source: source.fetch });
     expect(names().slice(0, 2)).toEqual([ORIGIN, keyName]);
     expect(names()).toHaveLength(64);
+    // What it does not keep is no reason to sign again.
+    const { note: last } = mirror.replica.checkpoint();
+    now += 100;
+    expect((await pull(mirror, { source: source.fetch })).note).toEqual(last);
+  });
+
+  test('leaves out signatures of others that leave no room for its own', async () => {
+    const directory = temporaryDirectory();
+    const log = await createLog(entriesOf(10));
+    const source = new TestSource(log);
+    const line = (keyId: number, length: number): NoteSignature => ({
+      keyName: 'witness.example/w',
+      keyId,
+      signature: new Uint8Array(length),
+    });
+    // Together with the mirror's own they are more than a note can have.
+    const lines = [line(1, 781_000), line(2, 100), line(3, 3_000)];
+    source.answer = (path, bytes) => (path === 'checkpoint' ? addSignatureLines(bytes!, lines) : bytes);
+    const plain = await createMirror({}, directory);
+    const keyIds = (mirror: Mirror): number[] =>
+      parseSignedNote(mirror.replica.checkpoint().note)
+        .signatures.filter(({ keyName }) => keyName === 'witness.example/w')
+        .map(({ keyId }) => keyId);
+    await pull(plain, { source: source.fetch });
+    expect(keyIds(plain)).toEqual([1, 2, 3]);
+    await plain[Symbol.asyncDispose]();
+    const mirror = await openMirror(directory, { keys: MIRROR_KEYS });
+    await mirror.renew(10, 300);
+    expect([mirror.cosignatures().length, keyIds(mirror)]).toEqual([2, [1, 2]]);
+    await pull(mirror, { source: source.fetch });
+    expect([mirror.cosignatures().length, keyIds(mirror)]).toEqual([2, [1, 2]]);
   });
 
   test('cosigns what it has published, and the same again only after a while', async () => {
@@ -203,6 +243,28 @@ describe('pulling a log', () => {
     expect((await pull(mirror, { source: logSource(log) })).note).toEqual(first.note);
     now += 200;
     expect((await pull(mirror, { source: logSource(log) })).note).not.toEqual(first.note);
+  });
+
+  test('publishes what a source has that is behind what others have shown, and stays fresh', async () => {
+    const logs = await Promise.all([3, 303, 313].map((size) => createLog(entriesOf(size))));
+    const [first, second, third] = logs as [Log, Log, Log];
+    let now = TIME;
+    const mirror = await createMirror({ keys: MIRROR_KEYS, now: () => now });
+    await pull(mirror, { source: logSource(first) });
+    for (const [oldSize, log] of [
+      [3, second],
+      [303, third],
+    ] as const) {
+      const { proof } = await log.proveConsistency(oldSize);
+      await mirror.pending.add(formatAddCheckpoint({ oldSize, proof, checkpoint: log.checkpoint().note }));
+    }
+    expect(await codeOf(pull(mirror, { source: logSource(second) }))).toBeDefined();
+    expect(mirror.replica).toMatchObject({ size: 303, root: second.root });
+    now += 400;
+    expect(await codeOf(pull(mirror, { source: logSource(second) }))).toBeDefined();
+    expect(mirror.cosignatures().map(({ signature }) => cosignatureTime(signature))).toEqual([now, now]);
+    await pull(mirror, { source: logSource(third) });
+    expect(mirror.replica).toMatchObject({ size: 313, root: third.root });
   });
 
   test('takes checkpoints that the key of the log has signed, and nobody else', async () => {

@@ -17,8 +17,10 @@ const MAX_KEYS = 1024;
 const MAX_KEY_SIZE = 128;
 /** Pairs in one answer of a listing. */
 const MAX_PAIRS = 1000;
-/** Bytes of values after which a listing ends: the next one goes on there. */
-const MAX_PAIR_BYTES = 4 * 1024 * 1024;
+/** Bytes of values after which an answer ends: the next one goes on there. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** Keys that are read at a time: what is read beyond an answer is for nothing. */
+const READ_AT_ONCE = 16;
 const MAX_BODY_SIZE = 16 + MAX_KEYS * (MAX_KEY_SIZE + 2);
 const HEADERS = { 'content-type': CBOR_TYPE, 'access-control-allow-origin': '*' };
 const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
@@ -30,11 +32,12 @@ const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
 export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void {
   app.post('/derived', async (c) => {
     queryOf(c.req, []);
-    const keys = keysOf(await readBody(c, { limit: MAX_BODY_SIZE }));
-    const values = await source.readDerived(keys);
-    return new Response(encodeCbor(values.map((value) => value ?? null)), {
-      headers: { ...HEADERS, 'cache-control': 'no-store' },
-    });
+    const values = await valuesOf(source, keysOf(await readBody(c, { limit: MAX_BODY_SIZE })));
+    return new Response(encodeCbor(values), { headers: { ...HEADERS, 'cache-control': 'no-store' } });
+  });
+    } finally {
+      budget.give(body.length);
+    }
   });
   // A question in a body, so a page has to ask for leave first.
   app.options('/derived', (c) =>
@@ -57,6 +60,20 @@ export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void
   });
 }
 
+/** The values of keys, from the first one on: of fewer keys where they are large. */
+async function valuesOf(source: DerivedSource, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+  const values: (Uint8Array | null)[] = [];
+  let size = 0;
+  for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+    for (const value of await source.readDerived(keys.slice(at, at + READ_AT_ONCE))) {
+      values.push(value ?? null);
+      size += value?.length ?? 0;
+      if (size >= MAX_ANSWER_BYTES) return values;
+    }
+  }
+  return values;
+}
+
 async function pairsOf(
   source: DerivedSource,
   prefix: Uint8Array,
@@ -67,7 +84,7 @@ async function pairsOf(
   for await (const [key, value] of source.derived(prefix, after)) {
     pairs.push([key, value]);
     size += key.length + value.length;
-    if (pairs.length === MAX_PAIRS || size >= MAX_PAIR_BYTES) break;
+    if (pairs.length === MAX_PAIRS || size >= MAX_ANSWER_BYTES) break;
   }
   return pairs;
 }

@@ -209,7 +209,8 @@ export function openApi(origin: string): Schema {
           },
           responses: {
             200: {
-              description: 'An array of the values, byte strings, in the order of the keys: null where there is none.',
+              description:
+                'An array of the values, byte strings, in the order of the keys: null where there is none. It ends after 4 MiB of values.',
               ...content({ [CBOR_TYPE]: BINARY }),
             },
             ...problems({ 400: 'The body is not that.', 413: 'The body is too long.', 415: 'The body is compressed.' }),

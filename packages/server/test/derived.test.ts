@@ -42,6 +42,23 @@ test('up to 1,024 keys of up to 128 bytes can be asked for, and nothing else', a
   }
 });
 
+test('an answer has 4 MiB of values, and whoever wants more asks again', async () => {
+  const read: Uint8Array[] = [];
+  const derived = {
+    readDerived: async (keys: readonly Uint8Array[]): Promise<Uint8Array[]> => {
+      read.push(...keys);
+      return keys.map((key) => new Uint8Array(1_000_000).fill(key[0]!));
+    },
+    derived: async function* () {},
+  };
+  const served = await ServedLog.create({ derived });
+  const keys = Array.from({ length: 1024 }, (_, i) => Uint8Array.of(i % 7));
+  const values = (await valuesOf(served, keys)) as Uint8Array[];
+  expect(values.map((value) => [value.length, value[0]])).toEqual([0, 1, 2, 3, 4].map((i) => [1_000_000, i]));
+  // Nor is more read than that, but for a few.
+  expect(read.length).toBeLessThan(20);
+});
+
 test('all pairs below a prefix are listed in the order of their keys, a part at a time', async () => {
   const served = await ServedLog.create();
   await served.fill(2300);

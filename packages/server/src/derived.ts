@@ -2,6 +2,7 @@ import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import type { Store } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { readBody } from './body.ts';
+import { BodyBudget } from './body-budget.ts';
 import { FRESH } from './caching.ts';
 import { ServerError } from './error.ts';
 import { CBOR_TYPE } from './media-types.ts';
@@ -22,6 +23,8 @@ const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Keys that are read at a time: what is read beyond an answer is for nothing. */
 const READ_AT_ONCE = 16;
 const MAX_BODY_SIZE = 16 + MAX_KEYS * (MAX_KEY_SIZE + 2);
+/** Bytes of all bodies that are read at one time. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const HEADERS = { 'content-type': CBOR_TYPE, 'access-control-allow-origin': '*' };
 const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
 
@@ -30,11 +33,15 @@ const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
  * `GET /derived/<prefix>` for all pairs below a prefix. Whoever uses them checks them against the checkpoint.
  */
 export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void {
+  const budget = new BodyBudget(MAX_BODY_BYTES);
   app.post('/derived', async (c) => {
     queryOf(c.req, []);
-    const values = await valuesOf(source, keysOf(await readBody(c, { limit: MAX_BODY_SIZE })));
-    return new Response(encodeCbor(values), { headers: { ...HEADERS, 'cache-control': 'no-store' } });
-  });
+    const body = await readBody(c, { limit: MAX_BODY_SIZE, budget });
+    try {
+      const values = await valuesOf(source, keysOf(body));
+      return new Response(encodeCbor(values), {
+        headers: { ...HEADERS, 'cache-control': 'no-store' },
+      });
     } finally {
       budget.give(body.length);
     }

@@ -70,14 +70,14 @@ async function submit(
     throw new ServerError('http-malformed', 'wait can be "witnessed", and nothing else');
   }
   if (admitting !== 'everybody') await checkToken(c, admitting);
-  const refused = publishing.refusal();
-  if (refused !== undefined) return refusalResponse(refused);
-  const body = await readBody(c, { limit, budget: appender });
+  const refusal = publishing.refusal();
+  if (refusal !== undefined) return refusalResponse(refusal);
+  const body = await readBody(c, { limit, budget: appender.bodies });
   let indices: number[];
   try {
     indices = await append(body);
   } finally {
-    appender.give(body.length);
+    appender.bodies.give(body.length);
   }
   if (wait !== undefined) await waitFor(publishing, indices, waiting);
   return new Response(`${indices.join('\n')}\n`, { headers: HEADERS });

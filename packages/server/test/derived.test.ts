@@ -1,6 +1,7 @@
 import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import { expect, test } from 'vitest';
 import { bytesOf, hex, refusalIn, ServedLog, utf8 } from './support/served-log.ts';
+import { listening, RawClient, statusLine } from './support/sockets.ts';
 
 type Pairs = readonly (readonly [Uint8Array, Uint8Array])[];
 
@@ -57,6 +58,22 @@ test('an answer has 4 MiB of values, and whoever wants more asks again', async (
   expect(values.map((value) => [value.length, value[0]])).toEqual([0, 1, 2, 3, 4].map((i) => [1_000_000, i]));
   // Nor is more read than that, but for a few.
   expect(read.length).toBeLessThan(20);
+});
+
+test('bodies that do not come to their end take only so much, and keep nobody from asking', async () => {
+  const { listener, port } = await listening();
+  const clients: RawClient[] = [];
+  // 16 MiB of them, and one more.
+  for (let i = 0; i < 129; i++) {
+    const client = await RawClient.open(port);
+    clients.push(
+      client.send(`POST /derived HTTP/1.1\r\nHost: a\r\nContent-Length: 131073\r\n\r\n${'x'.repeat(131_072)}`),
+    );
+  }
+  const gone = await Promise.race(clients.map((client) => client.until('\r\n')));
+  expect(statusLine(gone)).toBe('HTTP/1.1 503 Service Unavailable');
+  const body = encodeCbor([utf8('x')]) as Uint8Array<ArrayBuffer>;
+  expect((await fetch(`${listener.url}/derived`, { method: 'POST', body })).status).toBe(200);
 });
 
 test('all pairs below a prefix are listed in the order of their keys, a part at a time', async () => {

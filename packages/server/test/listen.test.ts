@@ -3,10 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, get as getTls } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/address.ts';
 import { readBody } from '../src/body.ts';
+import { BodyBudget } from '../src/body-budget.ts';
 import { listen } from '../src/listen.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { ServerEnv } from '../src/observed.ts';
@@ -284,6 +287,29 @@ describe('a body', () => {
     expect(await served.log.entry(0)).toEqual(new TextEncoder().encode('abcde'));
   });
 
+  test('in chunks of one byte takes no more memory than its bytes do', async () => {
+    const metrics = new Metrics();
+    const { port } = await listening({ metrics });
+    const bytes = 64 * 1024;
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const used = (): number => {
+      collectGarbage();
+      const { heapUsed, external } = process.memoryUsage();
+      return heapUsed + external;
+    };
+    const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.open(port)));
+    const before = used();
+    for (const client of clients) {
+      client.send('POST /add-batch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+      client.send('1\r\nx\r\n'.repeat(bytes));
+    }
+    const taken = `vitrine_queue_bytes ${clients.length * bytes}`;
+    while (!(await metrics.text()).split('\n').includes(taken)) await wait(20);
+    // Twice that, and room for what else there is. An object for each chunk would be 150 MiB.
+    expect((used() - before) / 2 ** 20).toBeLessThan(30);
+  });
+
   test('is waited for only so long', async () => {
     const { served, port } = await listening({ limits: { headersTimeout: 300, requestTimeout: 400 } });
     const client = await RawClient.open(port);
@@ -322,6 +348,30 @@ describe('a slow client', () => {
     await wait(1000);
     client.socket.resume();
     expect((await client.closed()).length).toBeLessThan(50_000_000);
+  });
+
+  test('that holds back the end of its body does not keep others from appending', async () => {
+    const { served, port } = await listening({ append: { queue: { maxBytes: 100 } } });
+    const request = (length: number): string => `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const slow: RawClient[] = [];
+    for (let i = 0; i < 3; i++) {
+      slow.push((await RawClient.open(port)).send(`${request(31)}${String(i).repeat(30)}`));
+      await wait(20);
+    }
+    const other = (await RawClient.open(port)).send(`${request(50)}${'x'.repeat(50)}`);
+    expect(statusLine(await other.until('0\n'))).toBe('HTTP/1.1 200 OK');
+    // Those that have been there for longest gave way, and are told so.
+    for (const client of slow.slice(0, 2)) {
+      const answer = await client.closed();
+      expect(statusLine(answer)).toBe('HTTP/1.1 503 Service Unavailable');
+      expect(answer).toContain('"code":"log-busy"');
+    }
+    slow[2]!.send('2');
+    expect(statusLine(await slow[2]!.until('\r\n1\n'))).toBe('HTTP/1.1 200 OK');
+    expect(await served.log.entry(1)).toEqual(new TextEncoder().encode('2'.repeat(31)));
+    // Nothing is kept of those that were dropped.
+    const full = (await RawClient.open(port)).send(`${request(100)}${'y'.repeat(100)}`);
+    expect(statusLine(await full.until('\r\n2\n'))).toBe('HTTP/1.1 200 OK');
   });
 
   test('by the hundred does not keep others from being answered: the oldest idle ones go', async () => {
@@ -367,9 +417,10 @@ describe('a slow client', () => {
 
   test('that sends its body slowly, or does not take its answer, gives way to others', async () => {
     const large = new Uint8Array(50_000_000);
+    const budget = new BodyBudget(10_000);
     const app = new Hono<ServerEnv>()
       .get('/large', (c) => c.body(large))
-      .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000 })).length)));
+      .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000, budget })).length)));
     const { url } = await listenTo(app, { limits: { maxConnections: 4, closeTimeout: 50 } });
     const port = Number(new URL(url).port);
     const slow: RawClient[] = [];

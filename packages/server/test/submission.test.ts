@@ -1,10 +1,10 @@
-import { formatBundle, formatVkey, leafHash } from '@vitrine/core';
+import { formatBundle, leafHash } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
-import { Appender, type AppendingLog } from '../src/appender.ts';
+import type { AppendingLog } from '../src/appender.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { Publishing } from '../src/publishing.ts';
-import { ORIGIN, problemIn, refusalIn, ServedLog, STRANGER, utf8, VENDOR } from './support/served-log.ts';
+import { problemIn, refusalIn, ServedLog, STRANGER, utf8, VENDOR } from './support/served-log.ts';
 
 const BUILD = {
   type: 'source',
@@ -35,6 +35,25 @@ describe('adding an entry', () => {
     expect(await refusalIn(await served.post('/add', new Uint8Array(65_536)))).toEqual([413, 'http-too-large']);
     expect(served.log.size).toBe(1);
   });
+
+  test.each([[[1]], [[3, 1]], [[1, 1, 1, 1, 1, 1, 1]], [[1, 40_000, 1, 25_533]], [[0, 5, 0, 300, 2]]])(
+    'takes one that comes in chunks of %j bytes',
+    async (lengths) => {
+      const served = await ServedLog.create();
+      // Parts of something larger, as they may be anywhere.
+      const all = new Uint8Array(100_000).map((_, i) => i % 251);
+      const chunks = lengths.map((length, i) => all.subarray(10 * i, 10 * i + length));
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (const chunk of chunks) controller.enqueue(chunk);
+          controller.close();
+        },
+      });
+      const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+      expect((await served.app.request('/add', init)).status).toBe(200);
+      expect(Buffer.from(await served.log.entry(0))).toEqual(Buffer.concat(chunks));
+    },
+  );
 
   test.each([
     ['an empty body', '', {}, [400, 'entry-empty']],
@@ -383,15 +402,4 @@ test('the figures of a log are those of the log', async () => {
   expect(Number(age)).toBeGreaterThanOrEqual(100);
   expect(Number(age)).toBeLessThan(200);
   expect(text).toContain('nodejs_eventloop_lag_seconds');
-});
-
-test('an appender that is asked for more than it can hold does not forget what it holds', async () => {
-  const { log } = await ServedLog.create();
-  const appender = new Appender(log, { maxBytes: 10 });
-  appender.take(6);
-  expect(() => appender.take(5)).toThrow(/try again/);
-  expect(appender.bytes).toBe(6);
-  appender.give(6);
-  appender.take(10);
-  expect(formatVkey(log.key)).toContain(ORIGIN);
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { formatBundle, leafHash } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
@@ -284,6 +285,34 @@ describe('waiting for witnesses', () => {
     expect((await served.post('/add?wait=witnessed', 'a')).status).toBe(200);
   });
 
+  test.each(['log-behind', 'log-closed', undefined])(
+    'that fails with the code %s is answered with the index all the same',
+    async (code) => {
+      const publishing = new ManualPublishing();
+      publishing.waitFor = async () => Promise.reject(Object.assign(new Error('secret'), { code }));
+      const served = await ServedLog.create({ publishing });
+      const problem = await problemIn(await served.post('/add?wait=witnessed', 'x'));
+      expect(problem).toMatchObject({ status: 504, code: 'witness-timeout', index: 0 });
+      expect(problem.detail).not.toContain('secret');
+      const batch = formatBundle(['y', 'z'].map(utf8));
+      expect(await problemIn(await served.post('/add-batch?wait=witnessed', batch))).toMatchObject({ indices: [1, 2] });
+    },
+  );
+
+  test('leaves nothing behind on the signal that lives as long as the server', async () => {
+    const { signal } = new AbortController();
+    const publishing = new ManualPublishing();
+    const served = await ServedLog.create({ publishing, append: { stopping: signal, waitTimeout: 5 } });
+    const waits = async (count: number): Promise<number> => {
+      for (let i = 0; i < count; i++) await served.post('/add?wait=witnessed', `entry ${served.log.size}`);
+      // Node keeps listeners and dependent signals in sets of the signal.
+      const own = Object.getOwnPropertySymbols(signal).map((symbol) => Reflect.get(signal, symbol) as unknown);
+      const dependants = own.map((value) => (value instanceof Set ? value.size : 0));
+      return getEventListeners(signal, 'abort').length + dependants.reduce((sum, size) => sum + size, 0);
+    };
+    expect([await waits(3), await waits(10)]).toEqual([1, 1]);
+  });
+
   test('without a policy is no waiting', async () => {
     const served = await ServedLog.create();
     expect(await (await served.post('/add?wait=witnessed', 'x')).text()).toBe('0\n');
@@ -302,6 +331,24 @@ test('a log whose witnesses know a larger tree takes nothing', async () => {
   expect(served.log.size).toBe(0);
   publishing.refused = undefined;
   expect((await served.post('/add', 'x')).status).toBe(200);
+});
+
+test('an entry whose body was on its way when that became known is not taken', async () => {
+  const publishing = new ManualPublishing();
+  const served = await ServedLog.create({ publishing });
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        publishing.refused = Object.assign(new Error('w1 has cosigned 100 entries'), { code: 'log-behind' });
+        controller.enqueue(utf8('x'));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+  expect(await refusalIn(await served.app.request('/add', init))).toEqual([409, 'log-behind']);
+  expect(served.log.size).toBe(0);
 });
 
 describe('when too much waits', () => {

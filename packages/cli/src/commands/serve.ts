@@ -1,4 +1,4 @@
-import { NO_QUORUM, type Signer } from '@vitrine/core';
+import type { Signer } from '@vitrine/core';
 import type { Log, Store } from '@vitrine/core/log';
 import type { AppendOptions, createLogger, Publishing, TokenFile } from '@vitrine/server';
 import { type Command, Option } from 'commander';
@@ -168,7 +168,8 @@ async function publishingOf(
 ): Promise<(Publishing & Partial<AsyncDisposable>) | undefined> {
   if (path === undefined) return undefined;
   const loaded = await readPolicy(path);
-  if (signer !== undefined && loaded.policy.quorum !== NO_QUORUM) {
+  // Also those that need not cosign.
+  if (signer !== undefined && loaded.policy.witnesses.length > 0) {
     const { gatherCosignatures } = await import('../gathering.ts');
     return gatherCosignatures(context, log, loaded, { logger, heartbeat, startUnwitnessed });
   }

@@ -114,17 +114,17 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
     fail = reject;
   });
   failed.catch(() => {});
+  const logger = createLogger(options.logLevel);
   const append: AppendOptions | undefined =
     signer === undefined
       ? undefined
       : {
           log,
-          admitting: options.tokens === undefined ? 'everybody' : await openTokens(options.tokens),
+          admitting: options.tokens === undefined ? 'everybody' : await openTokens(options.tokens, logger),
           stopping: stopping.signal,
           failed: (error) => fail(error),
         };
   const metrics = new Metrics();
-  const logger = createLogger(options.logLevel);
   const publishing = await publishingOf(context, { log, signer }, { ...options, logger });
   const { app, health } = logApp(log, {
     description: await store.description(),
@@ -153,9 +153,11 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
   }
 }
 
-async function openTokens(path: string): Promise<TokenFile> {
+async function openTokens(path: string, logger: ReturnType<typeof createLogger>): Promise<TokenFile> {
   const { TokenFile } = await import('@vitrine/server');
-  return TokenFile.open(path).catch((error: unknown) => {
+  const onFailure = (error: unknown): void =>
+    logger.error({ path, reason: (error as Error).message }, 'the file of tokens cannot be read, so none is taken');
+  return TokenFile.open(path, onFailure).catch((error: unknown) => {
     throw fileError(path, error);
   });
 }

@@ -83,7 +83,7 @@ function submitting(summary: string, type: Schema, description: string): Schema 
           400: 'The body is no entry, or none that this log can take.',
           401: 'This log takes entries from those who have a token.',
           403: 'The log does not admit the statement, or is only read here.',
-          409: 'The log takes nothing: its witnesses know a larger tree.',
+          409: 'The log takes nothing: its witnesses have not answered yet, or know a larger tree.',
           413: 'The body is too long.',
           415: 'The body is compressed.',
           503: 'Too much waits to be written or is sent at once, or the log failed: Retry-After says when to try again.',

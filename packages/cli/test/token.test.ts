@@ -34,8 +34,8 @@ test('one that is removed does not come back with what another process writes', 
   await at.run(['token', 'add', 'old', '--tokens', 'tokens']);
   const file = await lockFile(at.path('tokens'));
   const adding = at.run(['token', 'add', 'new', '--tokens', 'tokens']);
-  // It has read the file by now if it does not wait.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  // It is done by now if it does not wait.
+  await Promise.race([adding, new Promise((resolve) => setTimeout(resolve, 5000))]);
   at.write('tokens', '');
   await file.release();
   expect((await adding).status).toBe(0);

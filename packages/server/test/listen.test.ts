@@ -25,6 +25,15 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
+/** MiB of memory that is in use. */
+function usedMemory(): number {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 2 ** 20;
+}
+
 describe('an address', () => {
   test.each([
     ['8080', '127.0.0.1', 8080],
@@ -291,15 +300,8 @@ describe('a body', () => {
     const metrics = new Metrics();
     const { port } = await listening({ metrics });
     const bytes = 64 * 1024;
-    setFlagsFromString('--expose-gc');
-    const collectGarbage = runInNewContext('gc') as () => void;
-    const used = (): number => {
-      collectGarbage();
-      const { heapUsed, external } = process.memoryUsage();
-      return heapUsed + external;
-    };
     const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.open(port)));
-    const before = used();
+    const before = usedMemory();
     for (const client of clients) {
       client.send('POST /add-batch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
       client.send('1\r\nx\r\n'.repeat(bytes));
@@ -307,7 +309,26 @@ describe('a body', () => {
     const taken = `vitrine_queue_bytes ${clients.length * bytes}`;
     while (!(await metrics.text()).split('\n').includes(taken)) await wait(20);
     // Twice that, and room for what else there is. An object for each chunk would be 150 MiB.
-    expect((used() - before) / 2 ** 20).toBeLessThan(30);
+    expect(usedMemory() - before).toBeLessThan(30);
+  });
+
+  test.each([
+    ['of the request that is answered', 'GET / HTTP/1.1\r\n'],
+    ['of one behind it', 'GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /nothing HTTP/1.1\r\n'],
+  ])('that nobody reads is not kept while the answer is not taken: %s', async (_, request) => {
+    const large = new Uint8Array(50_000_000);
+    const app = new Hono().get('/', (c) => c.body(large));
+    const { url } = await listenTo(app, { limits: { closeTimeout: 50 } });
+    const port = Number(new URL(url).port);
+    const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.open(port)));
+    const before = usedMemory();
+    for (const client of clients) {
+      client.socket.pause();
+      client.send(`${request}Host: a\r\nTransfer-Encoding: chunked\r\n\r\n${'1\r\nx\r\n'.repeat(64 * 1024)}`);
+    }
+    await wait(1000);
+    // Its chunks would be 4 MiB each.
+    expect(usedMemory() - before).toBeLessThan(30);
   });
 
   test('is waited for only so long', async () => {

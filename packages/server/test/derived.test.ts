@@ -76,6 +76,12 @@ test('bodies that do not come to their end take only so much, and keep nobody fr
   expect((await fetch(`${listener.url}/derived`, { method: 'POST', body })).status).toBe(200);
 });
 
+test('a body that was read takes nothing any more, whatever the answer', async () => {
+  const served = await ServedLog.create();
+  // More than 16 MiB.
+  for (let i = 0; i < 150; i++) expect((await served.post('/derived', new Uint8Array(131_072))).status).toBe(400);
+});
+
 test('all pairs below a prefix are listed in the order of their keys, a part at a time', async () => {
   const served = await ServedLog.create();
   await served.fill(2300);

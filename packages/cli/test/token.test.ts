@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { lockFile } from '../src/file-lock.ts';
 import { parseAs } from './support/json-schema.ts';
 import { workspace } from './support/workspace.ts';
 
@@ -26,6 +27,19 @@ test('a token is removed, and nobody has its name then', async () => {
   const removed = await at.run(['token', 'remove', 'desk', '--tokens', 'tokens', '--json']);
   expect(parseAs('token-remove', removed.stdout)).toEqual({ name: 'desk' });
   expect((await at.run(['token', 'list', '--tokens', 'tokens'])).stdout).toBe('');
+});
+
+test('one that is removed does not come back with what another process writes', async () => {
+  const at = workspace();
+  await at.run(['token', 'add', 'old', '--tokens', 'tokens']);
+  const file = await lockFile(at.path('tokens'));
+  const adding = at.run(['token', 'add', 'new', '--tokens', 'tokens']);
+  // It is done by now if it does not wait.
+  await Promise.race([adding, new Promise((resolve) => setTimeout(resolve, 5000))]);
+  at.write('tokens', '');
+  await file.release();
+  expect((await adding).status).toBe(0);
+  expect((await at.run(['token', 'list', '--tokens', 'tokens'])).stdout).toBe('new\n');
 });
 
 test.each([

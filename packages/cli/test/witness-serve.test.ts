@@ -171,6 +171,25 @@ describe('vitrine serve --policy', () => {
     expect((await fetch(`${w6.url}/${HASH}/checkpoint`)).status).toBe(200);
   });
 
+  test('has them cosign too where none has to', async () => {
+    const w = await workspaceToWitness();
+    const { url: witness } = await start(w, 'w4');
+    w.write(
+      'urls',
+      `log ${formatVkey(LOG_KEY.vkey)}\nwitness w4 ${formatVkey(WITNESS_KEY.vkey)} ${witness}\nquorum none\n`,
+    );
+    const { url } = await serve(w, 'log');
+    expect((await add(url, 'four')).status).toBe(200);
+    await vi.waitFor(
+      async () => {
+        const shown = await (await fetch(`${url}/checkpoint`)).text();
+        expect(shown).toContain('\n4\n');
+        expect(shown).toContain('— witness.example/w4 ');
+      },
+      { timeout: 30_000, interval: 100 },
+    );
+  });
+
   test('takes nothing for a restored backup, and says why', async () => {
     const w = await workspaceToWitness();
     cpSync(w.path('log'), w.path('backup'), { recursive: true });

@@ -1,5 +1,5 @@
 import { type Appended, type AppendedBatch, type Log, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
-import type { BodyBudget } from './body.ts';
+import { BodyBudget } from './body-budget.ts';
 import { ServerError } from './error.ts';
 
 /** What may be waiting to become durable: some commits of the largest size. */
@@ -15,18 +15,21 @@ const QUEUE_LIMITS: QueueLimits = { maxEntries: 4 * MAX_COMMIT_ENTRIES, maxBytes
 export type AppendingLog = Pick<Log, 'append' | 'appendTogether'>;
 
 /** Appends to a log what clients send, and turns them away when too much waits. */
-export class Appender implements BodyBudget {
+export class Appender {
+  /** Of what is sent to be appended. */
+  readonly bodies: BodyBudget;
   readonly #log: AppendingLog;
-  readonly #limits: QueueLimits;
+  readonly #maxEntries: number;
   readonly #onFailure: ((error: Error) => void) | undefined;
   #entries = 0;
-  #bytes = 0;
   #failure: Error | undefined;
 
   /** @param onFailure called when the log takes nothing any more, before it is opened again */
   constructor(log: AppendingLog, limits: Partial<QueueLimits> = {}, onFailure?: (error: Error) => void) {
     this.#log = log;
-    this.#limits = { ...QUEUE_LIMITS, ...limits };
+    const { maxEntries, maxBytes } = { ...QUEUE_LIMITS, ...limits };
+    this.#maxEntries = maxEntries;
+    this.bodies = new BodyBudget(maxBytes);
     this.#onFailure = onFailure;
   }
 
@@ -35,23 +38,9 @@ export class Appender implements BodyBudget {
     return this.#entries;
   }
 
-  /** Bytes that wait, or are on their way. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Why the log takes nothing any more, before it is opened again. */
   get failure(): Error | undefined {
     return this.#failure;
-  }
-
-  take(bytes: number): void {
-    if (this.#bytes + bytes > this.#limits.maxBytes) throw busy();
-    this.#bytes += bytes;
-  }
-
-  give(bytes: number): void {
-    this.#bytes -= bytes;
   }
 
   /** Resolves once the entry is durable. @throws ServerError `log-busy`; what `Log.append` throws */
@@ -69,7 +58,7 @@ export class Appender implements BodyBudget {
   }
 
   async #counted<T>(count: number, append: () => Promise<T>): Promise<T> {
-    if (this.#entries + count > this.#limits.maxEntries) throw busy();
+    if (this.#entries + count > this.#maxEntries) throw busy();
     this.#entries += count;
     try {
       return await append();

@@ -1,28 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
+import type { BodyBudget, UnfinishedBody } from './body-budget.ts';
 import { ServerError } from './error.ts';
 import type { ServerEnv } from './observed.ts';
-
-/** Counts the bytes of bodies that are kept. */
-export interface BodyBudget {
-  /** @throws ServerError `log-busy` if they are too many: nothing was taken then */
-  take(bytes: number): void;
-  give(bytes: number): void;
-}
 
 /** How a body is read. */
 export interface BodyOptions {
   /** Bytes that it may have. */
   readonly limit: number;
-  /** Of all bodies at one time. What was taken of it is the caller's to give back once the body is not needed any more. */
-  readonly budget?: BodyBudget | undefined;
+  /** Of all bodies at one time. The length of what was read is the caller's to give back once the body is not needed any more. */
+  readonly budget: BodyBudget;
 }
 
 /**
- * The body of a request. What is too long is refused as soon as that shows, by its header or by its bytes.
+ * The body of a request. What is too long is refused as soon as that shows, by its header or by its bytes. However it is cut into
+ * chunks, it takes at most twice its length of memory.
  *
  * @throws ServerError `http-too-large`; `http-encoding` for a body that is compressed; `http-malformed` if the client went
- * away before its end; `log-busy`. The budget is as it was then.
+ * away before its end; `log-busy`, also while it is read, if it gives way to others. The budget is as it was then.
  */
 export async function readBody({ req, env }: Context<ServerEnv>, { limit, budget }: BodyOptions): Promise<Uint8Array> {
   const encoding = req.header('content-encoding');
@@ -36,35 +31,70 @@ export async function readBody({ req, env }: Context<ServerEnv>, { limit, budget
     // Without a web stream between, because that costs more than all the rest.
     if (env?.incoming !== undefined) await readIncoming(env.incoming, kept);
     else await readStream(req.raw.body, kept);
+    return kept.finish();
   } catch (error) {
-    budget?.give(kept.size);
+    kept.abandon();
     throw error;
   }
-  return kept.bytes();
 }
 
-class KeptBody {
+/** What has come of a body. Nothing of a chunk is kept but its bytes: its object is far larger than what a client may put into it. */
+class KeptBody implements UnfinishedBody {
   size = 0;
-  readonly #chunks: Uint8Array[] = [];
+  /** Called when the body gives way to others. */
+  onDrop: ((reason: ServerError) => void) | undefined;
+  /** The first chunk, or an array with room for more. */
+  #bytes: Uint8Array = new Uint8Array(0);
+  #dropped: ServerError | undefined;
   readonly #limit: number;
-  readonly #budget: BodyBudget | undefined;
+  readonly #budget: BodyBudget;
 
-  constructor(limit: number, budget: BodyBudget | undefined) {
+  constructor(limit: number, budget: BodyBudget) {
     this.#limit = limit;
     this.#budget = budget;
   }
 
   add(chunk: Uint8Array): void {
-    if (this.size + chunk.length > this.#limit) throw tooLarge(this.#limit);
-    this.#budget?.take(chunk.length);
-    this.#chunks.push(chunk);
-    this.size += chunk.length;
+    if (this.#dropped !== undefined) throw this.#dropped;
+    const size = this.size + chunk.length;
+    if (size > this.#limit) throw tooLarge(this.#limit);
+    this.#budget.take(chunk.length, this);
+    // What comes in one piece, as most do, is not copied.
+    if (this.size === 0) this.#bytes = chunk;
+    else {
+      if (size > this.#bytes.length) this.#grow(size);
+      this.#bytes.set(chunk, this.size);
+    }
+    this.size = size;
   }
 
-  bytes(): Uint8Array {
-    const [first, ...more] = this.#chunks;
-    const bytes = more.length === 0 && first !== undefined ? first : Buffer.concat(this.#chunks);
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  #grow(size: number): void {
+    const grown = new Uint8Array(Math.max(size, Math.min(this.#limit, 2 * this.#bytes.length)));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+  }
+
+  drop(reason: ServerError): void {
+    this.#dropped = reason;
+    this.#bytes = new Uint8Array(0);
+    this.onDrop?.(reason);
+  }
+
+  /** The whole body. @throws ServerError if it had to give way before this */
+  finish(): Uint8Array {
+    if (this.#dropped !== undefined) throw this.#dropped;
+    this.#budget.finish(this);
+    const { buffer, byteOffset } = this.#bytes;
+    // A small part of something large would keep all of that.
+    if (buffer.byteLength > 2 * this.size) return this.#bytes.slice(0, this.size);
+    return new Uint8Array(buffer, byteOffset, this.size);
+  }
+
+  /** It is not read to its end. */
+  abandon(): void {
+    if (this.#dropped !== undefined) return;
+    this.#budget.finish(this);
+    this.#budget.give(this.size);
   }
 }
 
@@ -84,6 +114,7 @@ function readIncoming(incoming: IncomingMessage, kept: KeptBody): Promise<void> 
     };
     const onEnd = (): void => done();
     const onClose = (): void => done(new ServerError('http-malformed', 'the body ended before its length'));
+    kept.onDrop = done;
     // It may have gone away while nobody was looking.
     if (incoming.destroyed && !incoming.readableEnded) onClose();
     else incoming.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);

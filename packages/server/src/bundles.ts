@@ -1,5 +1,5 @@
 import { CoreError, equalBytes } from '@vitrine/core';
-import type { LogCheckpoint } from '@vitrine/core/log';
+import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { type Resource, resource, respond, SHORT } from './caching.ts';
 import { requirePublished } from './checkpoints.ts';
@@ -12,7 +12,7 @@ import { type BundledLog, releaseBundle, streamHead } from './release-bundle.ts'
 
 /** How bundles are made. */
 export interface BundlesOptions {
-  readonly log: BundledLog;
+  readonly log: BundledLog & Pick<Log, 'description'>;
   /** The checkpoint that they carry. */
   published(): LogCheckpoint | undefined;
   /** A directory with the manifests of releases that have one, each named by its SHA-256 in hexadecimal digits. */
@@ -33,6 +33,8 @@ export function bundleRoutes(app: Hono<ServerEnv>, options: BundlesOptions): voi
 
   app.get('/bundle/:leafHash', async (c) => {
     const leafHash = hashOf(c.req.param('leafHash'), 'a leaf hash');
+    // Finding an entry there would take reading all of the log.
+    if (log.description.duplicates) throw notFound('a log that allows duplicates has no statements, and so no bundles');
     const made = await shelf.get(c.req.path, async (checkpoint) => {
       const index = await log.indexOf(leafHash);
       if (index === undefined) throw new ServerError('entry-missing', 'the log has no entry of this leaf hash');

@@ -2,6 +2,7 @@ import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import type { Store } from '@vitrine/core/log';
 import type { Hono } from 'hono';
 import { readBody } from './body.ts';
+import { BodyBudget } from './body-budget.ts';
 import { FRESH } from './caching.ts';
 import { ServerError } from './error.ts';
 import { CBOR_TYPE } from './media-types.ts';
@@ -17,9 +18,13 @@ const MAX_KEYS = 1024;
 const MAX_KEY_SIZE = 128;
 /** Pairs in one answer of a listing. */
 const MAX_PAIRS = 1000;
-/** Bytes of values after which a listing ends: the next one goes on there. */
-const MAX_PAIR_BYTES = 4 * 1024 * 1024;
+/** Bytes of values after which an answer ends: the next one goes on there. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+/** Keys that are read at a time: what is read beyond an answer is for nothing. */
+const READ_AT_ONCE = 16;
 const MAX_BODY_SIZE = 16 + MAX_KEYS * (MAX_KEY_SIZE + 2);
+/** Bytes of all bodies that are read at one time. */
+const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const HEADERS = { 'content-type': CBOR_TYPE, 'access-control-allow-origin': '*' };
 const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
 
@@ -28,13 +33,18 @@ const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
  * `GET /derived/<prefix>` for all pairs below a prefix. Whoever uses them checks them against the checkpoint.
  */
 export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void {
+  const budget = new BodyBudget(MAX_BODY_BYTES);
   app.post('/derived', async (c) => {
     queryOf(c.req, []);
-    const keys = keysOf(await readBody(c, { limit: MAX_BODY_SIZE }));
-    const values = await source.readDerived(keys);
-    return new Response(encodeCbor(values.map((value) => value ?? null)), {
-      headers: { ...HEADERS, 'cache-control': 'no-store' },
-    });
+    const body = await readBody(c, { limit: MAX_BODY_SIZE, budget });
+    try {
+      const values = await valuesOf(source, keysOf(body));
+      return new Response(encodeCbor(values), {
+        headers: { ...HEADERS, 'cache-control': 'no-store' },
+      });
+    } finally {
+      budget.give(body.length);
+    }
   });
   // A question in a body, so a page has to ask for leave first.
   app.options('/derived', (c) =>
@@ -57,6 +67,20 @@ export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void
   });
 }
 
+/** The values of keys, from the first one on: of fewer keys where they are large. */
+async function valuesOf(source: DerivedSource, keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+  const values: (Uint8Array | null)[] = [];
+  let size = 0;
+  for (let at = 0; at < keys.length; at += READ_AT_ONCE) {
+    for (const value of await source.readDerived(keys.slice(at, at + READ_AT_ONCE))) {
+      values.push(value ?? null);
+      size += value?.length ?? 0;
+      if (size >= MAX_ANSWER_BYTES) return values;
+    }
+  }
+  return values;
+}
+
 async function pairsOf(
   source: DerivedSource,
   prefix: Uint8Array,
@@ -67,7 +91,7 @@ async function pairsOf(
   for await (const [key, value] of source.derived(prefix, after)) {
     pairs.push([key, value]);
     size += key.length + value.length;
-    if (pairs.length === MAX_PAIRS || size >= MAX_PAIR_BYTES) break;
+    if (pairs.length === MAX_PAIRS || size >= MAX_ANSWER_BYTES) break;
   }
   return pairs;
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CoreError, formatTilePath, parseCheckpoint, parseSignedNote, TILE_WIDTH, type Tile } from '@vitrine/core';
-import { Hono } from 'hono';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { FRESH, resource, respond, SHORT } from './caching.ts';
 import { checkpointRoutes } from './checkpoints.ts';
 import { BUNDLE_TYPE, JSON_TYPE, TEXT_TYPE } from './media-types.ts';
@@ -13,6 +13,8 @@ import { type TileSource, tileRoutes } from './tiles.ts';
 
 /** Milliseconds between two looks at whether there is a new checkpoint. */
 const LOOK_INTERVAL = 250;
+/** Milliseconds: one that was looked at longer ago is not shown before it was looked at again. */
+const MAX_AGE = 1000;
 
 /** A directory that `vitrine export` wrote, or any other that has a log as tlog-tiles has it. Other processes may read and write it. */
 export class ExportedLog implements TileSource {
@@ -22,6 +24,7 @@ export class ExportedLog implements TileSource {
   #size: number;
   #version: string;
   #looked = performance.now();
+  #looking: Promise<void> | undefined;
 
   private constructor(directory: string, { note, origin, size, version }: ReadCheckpoint) {
     this.directory = directory;
@@ -36,21 +39,31 @@ export class ExportedLog implements TileSource {
     return new ExportedLog(directory, await readCheckpoint(directory));
   }
 
-  /** The newest checkpoint. */
+  /** The newest checkpoint, as of {@link refresh}. */
   get note(): Uint8Array {
-    void this.#look();
     return this.#note;
   }
 
   get signedSize(): number {
-    void this.#look();
     return this.#size;
   }
 
-  /** Reads the checkpoint again if there is another one: for the next request. One of another log, or that cannot be read, changes nothing. */
+  /**
+   * Looks for a new checkpoint, if that was not done just now. One of another log, or that cannot be read, changes nothing.
+   *
+   * @returns what has to be waited for; undefined while what is known is of the last second
+   */
+  refresh(): Promise<void> | undefined {
+    const age = performance.now() - this.#looked;
+    if (age < LOOK_INTERVAL) return undefined;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return age < MAX_AGE ? undefined : this.#looking;
+  }
+
   async #look(): Promise<void> {
-    if (performance.now() - this.#looked < LOOK_INTERVAL) return;
-    this.#looked = performance.now();
+    const began = performance.now();
     try {
       if ((await versionOf(this.directory)) === this.#version) return;
       const { note, origin, size, version } = await readCheckpoint(this.directory);
@@ -60,6 +73,8 @@ export class ExportedLog implements TileSource {
       this.#version = version;
     } catch (error) {
       if (!(error instanceof CoreError) && !('syscall' in (error as Error))) throw error;
+    } finally {
+      this.#looked = began;
     }
   }
 
@@ -102,6 +117,11 @@ export class ExportedLog implements TileSource {
 /** Serves an exported log: its checkpoint, tiles, description, and the heads of its streams. */
 export function exportedApp(log: ExportedLog): Hono<ServerEnv> {
   const app = new Hono<ServerEnv>();
+  const refreshed: MiddlewareHandler<ServerEnv> = async (_, next) => {
+    await log.refresh();
+    await next();
+  };
+  for (const path of ['/checkpoint', '/checkpoint/newest', '/tile/*']) app.use(path, refreshed);
   checkpointRoutes(app, { published: () => log, newest: () => log });
   tileRoutes(app, log);
   app.get('/description', async (c) => {

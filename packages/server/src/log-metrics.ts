@@ -26,7 +26,7 @@ export function logMetrics(metrics: Metrics, { log, published, appender }: Measu
   });
   if (appender === undefined) return;
   metrics.gauge('vitrine_queue_entries', 'Entries that wait to become durable.', () => appender.entries);
-  metrics.gauge('vitrine_queue_bytes', 'Bytes of bodies that are read or wait.', () => appender.bytes);
+  metrics.gauge('vitrine_queue_bytes', 'Bytes of bodies that are read or wait.', () => appender.bodies.bytes);
 }
 
 /** Seconds since the Epoch, as the witnesses say. */

@@ -64,6 +64,7 @@ export function observed<E extends Env>(app: Hono<E>, options: ObservedOptions =
       env.requestId = id;
       const target = env.incoming?.url ?? pathOf(request.url);
       const answered = (response: Response): Response => {
+        if (env.incoming !== undefined) forgetBody(env.incoming);
         if (!(outgoing instanceof IdentifiedResponse)) response.headers.set('x-request-id', id);
         const { status } = response;
         const seconds = (performance.now() - started) / 1000;
@@ -167,6 +168,12 @@ function refusal(method: string, problem: Problem): Response {
 
 function codeOf(error: Error & { readonly code?: unknown }): string {
   return typeof error.code === 'string' ? error.code : INTERNAL.code;
+}
+
+/** What nobody has read of a body would stay in memory for as long as its client does not take the answer. */
+function forgetBody(incoming: IncomingMessage): void {
+  const { 'content-length': length, 'transfer-encoding': encoding } = incoming.headers;
+  if ((length !== undefined || encoding !== undefined) && !incoming.readableEnded) incoming.resume();
 }
 
 /** The same without making an object of all headers, where Node has one. */

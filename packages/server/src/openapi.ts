@@ -83,10 +83,10 @@ function submitting(summary: string, type: Schema, description: string): Schema 
           400: 'The body is no entry, or none that this log can take.',
           401: 'This log takes entries from those who have a token.',
           403: 'The log does not admit the statement, or is only read here.',
-          409: 'The log takes nothing: its witnesses know a larger tree.',
+          409: 'The log takes nothing: its witnesses have not answered yet, or know a larger tree.',
           413: 'The body is too long.',
           415: 'The body is compressed.',
-          503: 'Too much waits to be written, or the log failed: Retry-After says when to try again.',
+          503: 'Too much waits to be written or is sent at once, or the log failed: Retry-After says when to try again.',
           504: 'The entries are logged, and not cosigned yet: do not append them again.',
         }),
       },
@@ -209,10 +209,16 @@ export function openApi(origin: string): Schema {
           },
           responses: {
             200: {
-              description: 'An array of the values, byte strings, in the order of the keys: null where there is none.',
+              description:
+                'An array of the values, byte strings, in the order of the keys: null where there is none. It ends after 4 MiB of values.',
               ...content({ [CBOR_TYPE]: BINARY }),
             },
-            ...problems({ 400: 'The body is not that.', 413: 'The body is too long.', 415: 'The body is compressed.' }),
+            ...problems({
+              400: 'The body is not that.',
+              413: 'The body is too long.',
+              415: 'The body is compressed.',
+              503: 'Too much is sent at once: Retry-After says when to try again.',
+            }),
           },
         },
       },

@@ -66,9 +66,9 @@ export function publishesWitnessed(
     published,
     waitFor: async (size, signal) => {
       for (;;) {
-        signal.throwIfAborted();
         const checkpoint = published();
         if (checkpoint !== undefined && checkpoint.size >= size) return checkpoint;
+        signal.throwIfAborted();
         await setTimeout(LOOK_INTERVAL, undefined, { signal });
       }
     },

@@ -35,7 +35,7 @@ const HEADERS = { 'content-type': TEXT_TYPE, 'cache-control': 'no-store' };
 /** Adds what appends to a log: `POST /add` one entry, `POST /add-batch` many. */
 export function submissionRoutes(app: Hono<ServerEnv>, submission: SubmissionOptions): void {
   const { appender } = submission;
-  const options = { ...submission, waiting: { count: 0 } };
+  const options = { ...submission, witnessed: new WitnessedWait(submission) };
   app.post('/add', (c) =>
     submit(c, options, MAX_ENTRY_SIZE, async (body) => {
       const { index } = await appender.append(body);
@@ -61,7 +61,7 @@ export function readOnlyRoutes(app: Hono<ServerEnv>): void {
 
 async function submit(
   c: Context<ServerEnv>,
-  { appender, publishing, admitting, ...waiting }: Waiting & SubmissionOptions,
+  { appender, publishing, admitting, witnessed }: SubmissionOptions & { readonly witnessed: WitnessedWait },
   limit: number,
   append: (body: Uint8Array) => Promise<number[]>,
 ): Promise<Response> {
@@ -70,16 +70,19 @@ async function submit(
     throw new ServerError('http-malformed', 'wait can be "witnessed", and nothing else');
   }
   if (admitting !== 'everybody') await checkToken(c, admitting);
-  const refused = publishing.refusal();
-  if (refused !== undefined) return refusalResponse(refused);
-  const body = await readBody(c, { limit, budget: appender });
+  const refusal = publishing.refusal();
+  if (refusal !== undefined) return refusalResponse(refusal);
+  const body = await readBody(c, { limit, budget: appender.bodies });
   let indices: number[];
   try {
+    // It may have taken a while to come.
+    const refused = publishing.refusal();
+    if (refused !== undefined) return refusalResponse(refused);
     indices = await append(body);
   } finally {
-    appender.give(body.length);
+    appender.bodies.give(body.length);
   }
-  if (wait !== undefined) await waitFor(publishing, indices, waiting);
+  if (wait !== undefined) await witnessed.waitFor(indices);
   return new Response(`${indices.join('\n')}\n`, { headers: HEADERS });
 }
 
@@ -96,31 +99,47 @@ async function checkToken(c: Context<ServerEnv>, tokens: Exclude<Admitting, stri
     throw new ServerError('token-missing', 'this is no token of this log');
 }
 
-/** How clients wait for witnesses, and how many do. */
-interface Waiting extends Pick<SubmissionOptions, 'waitTimeout' | 'maxWaiting' | 'stopping'> {
-  readonly waiting: { count: number };
-}
+/** The clients that wait for witnesses. */
+class WitnessedWait {
+  readonly #publishing: Publishing;
+  readonly #timeout: number;
+  readonly #max: number;
+  readonly #stopping: AbortSignal | undefined;
+  readonly #waiting = new Set<AbortController>();
 
-/** @throws ServerError `witness-timeout` with the index, because the entries are in the log all the same */
-async function waitFor(
-  publishing: Publishing,
-  indices: readonly number[],
-  { waiting, waitTimeout = WAIT_TIMEOUT, maxWaiting = MAX_WAITING, stopping }: Waiting,
-): Promise<void> {
-  const timeout = AbortSignal.timeout(waiting.count < maxWaiting ? waitTimeout : 0);
-  const signal = stopping === undefined ? timeout : AbortSignal.any([timeout, stopping]);
-  waiting.count++;
-  try {
-    await publishing.waitFor(Math.max(...indices) + 1, signal);
-  } catch (cause) {
-    if (!signal.aborted) throw cause;
-    throw new ServerError(
-      'witness-timeout',
-      'logged, and not cosigned yet by as many witnesses as the policy asks for: do not append it again, see /checkpoint later',
-      { cause, extra: indices.length === 1 ? { index: indices[0]! } : { indices } },
-    );
-  } finally {
-    waiting.count--;
+  constructor({ publishing, waitTimeout, maxWaiting, stopping }: SubmissionOptions) {
+    this.#publishing = publishing;
+    this.#timeout = waitTimeout ?? WAIT_TIMEOUT;
+    this.#max = maxWaiting ?? MAX_WAITING;
+    this.#stopping = stopping;
+    // One listener for all, because the signal lives as long as the server.
+    stopping?.addEventListener('abort', () => {
+      for (const ending of this.#waiting) ending.abort();
+    });
+  }
+
+  /**
+   * Resolves once the published checkpoint covers entries that were appended.
+   *
+   * @throws ServerError `witness-timeout` with their indices, whatever the reason, because they are in the log all the same
+   */
+  async waitFor(indices: readonly number[]): Promise<void> {
+    const ending = new AbortController();
+    if (this.#waiting.size >= this.#max || this.#stopping?.aborted) ending.abort();
+    const timer = setTimeout(() => ending.abort(), this.#timeout);
+    this.#waiting.add(ending);
+    try {
+      await this.#publishing.waitFor(Math.max(...indices) + 1, ending.signal);
+    } catch (cause) {
+      throw new ServerError(
+        'witness-timeout',
+        'logged, and not cosigned yet by as many witnesses as the policy asks for: do not append it again, see /checkpoint later',
+        { cause, extra: indices.length === 1 ? { index: indices[0]! } : { indices } },
+      );
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(ending);
+    }
   }
 }
 

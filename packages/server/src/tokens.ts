@@ -23,18 +23,24 @@ const CHECK_INTERVAL = 500;
 /** Tokens in a file: a line for each, its name and the SHA-256 of the token. Nobody can tell the tokens from that. */
 export class TokenFile {
   readonly path: string;
+  readonly #onFailure: ((error: unknown) => void) | undefined;
+  #isReadable = true;
   #tokens: readonly TokenHash[] = [];
   #version: string | undefined;
   #looked = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
 
-  private constructor(path: string) {
+  private constructor(path: string, onFailure: ((error: unknown) => void) | undefined) {
     this.path = path;
+    this.#onFailure = onFailure;
   }
 
-  /** @throws ServerError `tokens-malformed`; the system's error */
-  static async open(path: string): Promise<TokenFile> {
-    const file = new TokenFile(path);
+  /**
+   * @param onFailure told when the file cannot be read any more, once until it can be again
+   * @throws ServerError `tokens-malformed`; the system's error
+   */
+  static async open(path: string, onFailure?: (error: unknown) => void): Promise<TokenFile> {
+    const file = new TokenFile(path, onFailure);
     await file.#look();
     return file;
   }
@@ -46,10 +52,17 @@ export class TokenFile {
   async nameOf(token: string): Promise<string | undefined> {
     if (performance.now() - this.#looked > CHECK_INTERVAL) {
       this.#looking ??= this.#look()
-        .catch(() => {
-          this.#tokens = [];
-          this.#version = undefined;
-        })
+        .then(
+          () => {
+            this.#isReadable = true;
+          },
+          (error: unknown) => {
+            this.#tokens = [];
+            this.#version = undefined;
+            if (this.#isReadable) this.#onFailure?.(error);
+            this.#isReadable = false;
+          },
+        )
         .finally(() => {
           this.#looking = undefined;
         });
@@ -63,16 +76,24 @@ export class TokenFile {
   }
 
   async #look(): Promise<void> {
-    const { mtimeMs, size, ino } = await stat(this.path);
-    const version = `${mtimeMs} ${size} ${ino}`;
-    this.#looked = performance.now();
-    if (version === this.#version) return;
-    this.#tokens = await readTokens(this.path);
-    this.#version = version;
+    const began = performance.now();
+    try {
+      const { mtimeMs, size, ino } = await stat(this.path);
+      const version = `${mtimeMs} ${size} ${ino}`;
+      if (version === this.#version) return;
+      this.#tokens = await readTokens(this.path);
+      this.#version = version;
+    } finally {
+      this.#looked = began;
+    }
   }
 }
 
-/** Makes a new token, and adds it to a file, which is made if it is not there. @throws ServerError `token-exists`, `tokens-malformed` */
+/**
+ * Makes a new token, and adds it to a file, which is made if it is not there. No other process may change the file meanwhile.
+ *
+ * @throws ServerError `token-exists`, `tokens-malformed`
+ */
 export async function addToken(path: string, name: string): Promise<string> {
   if (!NAME.test(name)) throw new ServerError('tokens-malformed', 'a name is 1 to 64 letters, digits and . _ -');
   const tokens = await readTokens(path, { missing: true });
@@ -84,7 +105,7 @@ export async function addToken(path: string, name: string): Promise<string> {
   return token;
 }
 
-/** Takes a token out of a file. @throws ServerError `token-unknown`, `tokens-malformed` */
+/** Takes a token out of a file, which no other process may change meanwhile. @throws ServerError `token-unknown`, `tokens-malformed` */
 export async function removeToken(path: string, name: string): Promise<void> {
   const tokens = await readTokens(path);
   const rest = tokens.filter((token) => token.name !== name);

@@ -105,6 +105,13 @@ test('a log without an index has no bundles', async () => {
   expect(await refusalIn(await served.get(HEAD))).toEqual([404, 'log-index']);
 });
 
+test('a log that allows duplicates is not searched for a release', async () => {
+  const served = await ServedLog.create({ duplicates: true });
+  await served.fill(1);
+  served.log.indexOf = () => Promise.reject(new Error('it was'));
+  expect(await refusalIn(await served.get(`/bundle/${'0'.repeat(64)}`))).toEqual([404, 'http-not-found']);
+});
+
 test('the manifest of a release is looked for by its hash, and checked', async () => {
   const manifests = await mkdtemp(join(tmpdir(), 'vitrine-manifests-'));
   onTestFinished(() => rm(manifests, { recursive: true }));

@@ -1,6 +1,7 @@
 import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import { expect, test } from 'vitest';
 import { bytesOf, hex, refusalIn, ServedLog, utf8 } from './support/served-log.ts';
+import { listening, RawClient, statusLine } from './support/sockets.ts';
 
 type Pairs = readonly (readonly [Uint8Array, Uint8Array])[];
 
@@ -40,6 +41,45 @@ test('up to 1,024 keys of up to 128 bytes can be asked for, and nothing else', a
   ] as const) {
     expect(await refusalIn(await served.post('/derived', body))).toEqual(expected);
   }
+});
+
+test('an answer has 4 MiB of values, and whoever wants more asks again', async () => {
+  const read: Uint8Array[] = [];
+  const derived = {
+    readDerived: async (keys: readonly Uint8Array[]): Promise<Uint8Array[]> => {
+      read.push(...keys);
+      return keys.map((key) => new Uint8Array(1_000_000).fill(key[0]!));
+    },
+    derived: async function* () {},
+  };
+  const served = await ServedLog.create({ derived });
+  const keys = Array.from({ length: 1024 }, (_, i) => Uint8Array.of(i % 7));
+  const values = (await valuesOf(served, keys)) as Uint8Array[];
+  expect(values.map((value) => [value.length, value[0]])).toEqual([0, 1, 2, 3, 4].map((i) => [1_000_000, i]));
+  // Nor is more read than that, but for a few.
+  expect(read.length).toBeLessThan(20);
+});
+
+test('bodies that do not come to their end take only so much, and keep nobody from asking', async () => {
+  const { listener, port } = await listening();
+  const clients: RawClient[] = [];
+  // 16 MiB of them, and one more.
+  for (let i = 0; i < 129; i++) {
+    const client = await RawClient.open(port);
+    clients.push(
+      client.send(`POST /derived HTTP/1.1\r\nHost: a\r\nContent-Length: 131073\r\n\r\n${'x'.repeat(131_072)}`),
+    );
+  }
+  const gone = await Promise.race(clients.map((client) => client.until('\r\n')));
+  expect(statusLine(gone)).toBe('HTTP/1.1 503 Service Unavailable');
+  const body = encodeCbor([utf8('x')]) as Uint8Array<ArrayBuffer>;
+  expect((await fetch(`${listener.url}/derived`, { method: 'POST', body })).status).toBe(200);
+});
+
+test('a body that was read takes nothing any more, whatever the answer', async () => {
+  const served = await ServedLog.create();
+  // More than 16 MiB.
+  for (let i = 0; i < 150; i++) expect((await served.post('/derived', new Uint8Array(131_072))).status).toBe(400);
 });
 
 test('all pairs below a prefix are listed in the order of their keys, a part at a time', async () => {

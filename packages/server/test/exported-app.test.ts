@@ -79,6 +79,24 @@ test('a new checkpoint is noticed, and two servers of one directory have it', as
   }
 });
 
+test('no answer is of a checkpoint that was looked at more than a second ago', async () => {
+  const { served, directory } = await exported(10);
+  const paths = ['/checkpoint', '/checkpoint/newest', '/tile/0/001.p/54'];
+  const apps = await Promise.all(
+    paths.map(async () => asked(observed(exportedApp(await ExportedLog.open(directory))))),
+  );
+  await served.fill(300);
+  await exportTiles(served.log, directory);
+  await new Promise((resolve) => setTimeout(resolve, 1100));
+  for (const [i, path] of paths.entries()) {
+    // Of the first ones, that are asked together, none.
+    for (const response of await Promise.all([1, 2].map(() => apps[i]!.request(path)))) {
+      expect(response.status).toBe(200);
+      expect(await bytesOf(response)).toEqual(await bytesOf(await served.get(path)));
+    }
+  }
+});
+
 test('a checkpoint that is none, of another log, or smaller changes nothing', async () => {
   const { served, directory, app } = await exported(10);
   const { note } = served.log.checkpoint();

@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { Agent, get as getTls } from 'node:https';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/address.ts';
 import { readBody } from '../src/body.ts';
+import { BodyBudget } from '../src/body-budget.ts';
 import { listen } from '../src/listen.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { ServerEnv } from '../src/observed.ts';
@@ -20,6 +24,15 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
     () => undefined,
     (error: { code?: unknown }) => error.code,
   );
+}
+
+/** MiB of memory that is in use. */
+function usedMemory(): number {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 2 ** 20;
 }
 
 describe('an address', () => {
@@ -284,6 +297,60 @@ describe('a body', () => {
     expect(await served.log.entry(0)).toEqual(new TextEncoder().encode('abcde'));
   });
 
+  test('in chunks of one byte takes no more memory than its bytes do', async () => {
+    const metrics = new Metrics();
+    const { port } = await listening({ metrics });
+    const bytes = 64 * 1024;
+    const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.open(port)));
+    const before = usedMemory();
+    for (const client of clients) {
+      client.send('POST /add-batch HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+      client.send('1\r\nx\r\n'.repeat(bytes));
+    }
+    const taken = `vitrine_queue_bytes ${clients.length * bytes}`;
+    while (!(await metrics.text()).split('\n').includes(taken)) await wait(20);
+    // Twice that, and room for what else there is. An object for each chunk would be 150 MiB.
+    expect(usedMemory() - before).toBeLessThan(30);
+  });
+
+  test('that nobody reads is not kept while the answer is not taken', async () => {
+    const large = new Uint8Array(50_000_000);
+    const sockets: Socket[] = [];
+    const app = new Hono<ServerEnv>().get('/', (c) => {
+      sockets.push(c.env.incoming!.socket);
+      return c.body(large);
+    });
+    const { url } = await listenTo(app, { limits: { closeTimeout: 50 } });
+    const port = Number(new URL(url).port);
+    const clients = await Promise.all(Array.from({ length: 16 }, () => RawClient.open(port)));
+    const before = usedMemory();
+    for (const client of clients) {
+      client.socket.pause();
+      client.send('GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+      client.send('1\r\nx\r\n'.repeat(64 * 1024));
+    }
+    while (sockets.length < clients.length || sockets.some(({ bytesRead }) => bytesRead < 100_000)) await wait(20);
+    // Its chunks would be 4 MiB each.
+    expect(usedMemory() - before).toBeLessThan(30);
+  });
+
+  test('that came in a small part of a buffer does not keep that', async () => {
+    const budget = new BodyBudget(1000);
+    const kept: number[] = [];
+    const app = new Hono<ServerEnv>().post('/', async (c) => {
+      kept.push((await readBody(c, { limit: 1000, budget })).buffer.byteLength);
+      return c.body(null);
+    });
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(100_000).subarray(5, 105));
+        controller.close();
+      },
+    });
+    await app.request('/', { method: 'POST', body, duplex: 'half' } as RequestInit);
+    expect(kept).toEqual([100]);
+  });
+
   test('is waited for only so long', async () => {
     const { served, port } = await listening({ limits: { headersTimeout: 300, requestTimeout: 400 } });
     const client = await RawClient.open(port);
@@ -322,6 +389,30 @@ describe('a slow client', () => {
     await wait(1000);
     client.socket.resume();
     expect((await client.closed()).length).toBeLessThan(50_000_000);
+  });
+
+  test('that holds back the end of its body does not keep others from appending', async () => {
+    const { served, port } = await listening({ append: { queue: { maxBytes: 100 } } });
+    const request = (length: number): string => `POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const slow: RawClient[] = [];
+    for (let i = 0; i < 3; i++) {
+      slow.push((await RawClient.open(port)).send(`${request(31)}${String(i).repeat(30)}`));
+      await wait(20);
+    }
+    const other = (await RawClient.open(port)).send(`${request(50)}${'x'.repeat(50)}`);
+    expect(statusLine(await other.until('0\n'))).toBe('HTTP/1.1 200 OK');
+    // Those that have been there for longest gave way, and are told so.
+    for (const client of slow.slice(0, 2)) {
+      const answer = await client.closed();
+      expect(statusLine(answer)).toBe('HTTP/1.1 503 Service Unavailable');
+      expect(answer).toContain('"code":"log-busy"');
+    }
+    slow[2]!.send('2');
+    expect(statusLine(await slow[2]!.until('\r\n1\n'))).toBe('HTTP/1.1 200 OK');
+    expect(await served.log.entry(1)).toEqual(new TextEncoder().encode('2'.repeat(31)));
+    // Nothing is kept of those that were dropped.
+    const full = (await RawClient.open(port)).send(`${request(100)}${'y'.repeat(100)}`);
+    expect(statusLine(await full.until('\r\n2\n'))).toBe('HTTP/1.1 200 OK');
   });
 
   test('by the hundred does not keep others from being answered: the oldest idle ones go', async () => {
@@ -367,9 +458,10 @@ describe('a slow client', () => {
 
   test('that sends its body slowly, or does not take its answer, gives way to others', async () => {
     const large = new Uint8Array(50_000_000);
+    const budget = new BodyBudget(10_000);
     const app = new Hono<ServerEnv>()
       .get('/large', (c) => c.body(large))
-      .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000 })).length)));
+      .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000, budget })).length)));
     const { url } = await listenTo(app, { limits: { maxConnections: 4, closeTimeout: 50 } });
     const port = Number(new URL(url).port);
     const slow: RawClient[] = [];

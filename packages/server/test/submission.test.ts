@@ -1,10 +1,11 @@
-import { formatBundle, formatVkey, leafHash } from '@vitrine/core';
+import { getEventListeners } from 'node:events';
+import { formatBundle, leafHash } from '@vitrine/core';
 import type { Log, LogCheckpoint } from '@vitrine/core/log';
 import { describe, expect, test } from 'vitest';
-import { Appender, type AppendingLog } from '../src/appender.ts';
+import type { AppendingLog } from '../src/appender.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { Publishing } from '../src/publishing.ts';
-import { ORIGIN, problemIn, refusalIn, ServedLog, STRANGER, utf8, VENDOR } from './support/served-log.ts';
+import { problemIn, refusalIn, ServedLog, STRANGER, utf8, VENDOR } from './support/served-log.ts';
 
 const BUILD = {
   type: 'source',
@@ -35,6 +36,25 @@ describe('adding an entry', () => {
     expect(await refusalIn(await served.post('/add', new Uint8Array(65_536)))).toEqual([413, 'http-too-large']);
     expect(served.log.size).toBe(1);
   });
+
+  test.each([[[1]], [[3, 1]], [[1, 1, 1, 1, 1, 1, 1]], [[1, 40_000, 1, 25_533]], [[0, 5, 0, 300, 2]]])(
+    'takes one that comes in chunks of %j bytes',
+    async (lengths) => {
+      const served = await ServedLog.create();
+      // Parts of something larger, as they may be anywhere.
+      const all = new Uint8Array(100_000).map((_, i) => i % 251);
+      const chunks = lengths.map((length, i) => all.subarray(10 * i, 10 * i + length));
+      const body = new ReadableStream<Uint8Array>({
+        start(controller) {
+          for (const chunk of chunks) controller.enqueue(chunk);
+          controller.close();
+        },
+      });
+      const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+      expect((await served.app.request('/add', init)).status).toBe(200);
+      expect(Buffer.from(await served.log.entry(0))).toEqual(Buffer.concat(chunks));
+    },
+  );
 
   test.each([
     ['an empty body', '', {}, [400, 'entry-empty']],
@@ -245,7 +265,7 @@ describe('waiting for witnesses', () => {
     const stopping = new AbortController();
     const served = await ServedLog.create({
       publishing: new ManualPublishing(),
-      append: { stopping: stopping.signal },
+      append: { stopping: stopping.signal, waitTimeout: 10 ** 9 },
     });
     const asked = served.post('/add?wait=witnessed', 'x');
     while (served.log.size < 1) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -263,6 +283,36 @@ describe('waiting for witnesses', () => {
     publishing.publish(3);
     for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
     expect((await served.post('/add?wait=witnessed', 'a')).status).toBe(200);
+  });
+
+  test.each(['log-behind', 'log-closed', undefined])(
+    'that fails with the code %s is answered with the index all the same',
+    async (code) => {
+      const publishing = new ManualPublishing();
+      publishing.waitFor = async () => Promise.reject(Object.assign(new Error('secret'), { code }));
+      const served = await ServedLog.create({ publishing });
+      const problem = await problemIn(await served.post('/add?wait=witnessed', 'x'));
+      expect(problem).toMatchObject({ status: 504, code: 'witness-timeout', index: 0 });
+      expect(problem.detail).not.toContain('secret');
+      const batch = formatBundle(['y', 'z'].map(utf8));
+      expect(await problemIn(await served.post('/add-batch?wait=witnessed', batch))).toMatchObject({ indices: [1, 2] });
+    },
+  );
+
+  test('leaves nothing behind on the signal that lives as long as the server', async () => {
+    const { signal } = new AbortController();
+    const publishing = new ManualPublishing();
+    const served = await ServedLog.create({ publishing, append: { stopping: signal, waitTimeout: 5 } });
+    const waits = async (count: number): Promise<number> => {
+      for (let i = 0; i < count; i++) await served.post('/add?wait=witnessed', `entry ${served.log.size}`);
+      // Node keeps listeners, and the signals that depend on this one, in maps and sets of the signal.
+      const own = Object.getOwnPropertySymbols(signal).map(
+        (symbol) => Reflect.get(signal, symbol) as { size?: number },
+      );
+      const sizes = own.map((value) => value?.size ?? 0);
+      return getEventListeners(signal, 'abort').length + sizes.reduce((sum, size) => sum + size, 0);
+    };
+    expect(await waits(3)).toBe(await waits(10));
   });
 
   test('without a policy is no waiting', async () => {
@@ -283,6 +333,24 @@ test('a log whose witnesses know a larger tree takes nothing', async () => {
   expect(served.log.size).toBe(0);
   publishing.refused = undefined;
   expect((await served.post('/add', 'x')).status).toBe(200);
+});
+
+test('an entry whose body was on its way when that became known is not taken', async () => {
+  const publishing = new ManualPublishing();
+  const served = await ServedLog.create({ publishing });
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        publishing.refused = Object.assign(new Error('w1 has cosigned 100 entries'), { code: 'log-behind' });
+        controller.enqueue(utf8('x'));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const init = { method: 'POST', body, duplex: 'half' } as RequestInit;
+  expect(await refusalIn(await served.app.request('/add', init))).toEqual([409, 'log-behind']);
+  expect(served.log.size).toBe(0);
 });
 
 describe('when too much waits', () => {
@@ -383,15 +451,4 @@ test('the figures of a log are those of the log', async () => {
   expect(Number(age)).toBeGreaterThanOrEqual(100);
   expect(Number(age)).toBeLessThan(200);
   expect(text).toContain('nodejs_eventloop_lag_seconds');
-});
-
-test('an appender that is asked for more than it can hold does not forget what it holds', async () => {
-  const { log } = await ServedLog.create();
-  const appender = new Appender(log, { maxBytes: 10 });
-  appender.take(6);
-  expect(() => appender.take(5)).toThrow(/try again/);
-  expect(appender.bytes).toBe(6);
-  appender.give(6);
-  appender.take(10);
-  expect(formatVkey(log.key)).toContain(ORIGIN);
 });

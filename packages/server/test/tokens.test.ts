@@ -77,11 +77,12 @@ test('a change of the file counts within a second', async () => {
   expect(await file.nameOf(two)).toBe('two');
 });
 
-test('a file that cannot be read any more leaves nobody a token, until it can', async () => {
+test('a file that cannot be read any more leaves nobody a token, until it can, and that is said', async () => {
   const path = await tokensPath();
   const token = await addToken(path, 'one');
   const text = await readFile(path);
-  const file = await TokenFile.open(path);
+  const failures: unknown[] = [];
+  const file = await TokenFile.open(path, (error) => failures.push((error as { code?: unknown }).code));
   const served = await ServedLog.create({ admitting: file });
   const add = (): Promise<Response> => served.post('/add', 'x', { authorization: `Bearer ${token}` });
   expect((await add()).status).toBe(200);
@@ -89,9 +90,13 @@ test('a file that cannot be read any more leaves nobody a token, until it can', 
     await damage();
     await eventually(async () => (await file.nameOf(token)) === undefined);
     expect(await refusalIn(await add())).toEqual([401, 'token-missing']);
+    // It is looked at again meanwhile, and not said again.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(await refusalIn(await add())).toEqual([401, 'token-missing']);
     await writeFile(path, text);
     await utimes(path, 1, 1);
     await eventually(async () => (await file.nameOf(token)) === 'one');
     expect((await add()).status).toBe(200);
   }
+  expect(failures).toEqual(['ENOENT', 'tokens-malformed']);
 });

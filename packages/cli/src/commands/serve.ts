@@ -1,4 +1,4 @@
-import { NO_QUORUM, type Signer } from '@vitrine/core';
+import type { Signer } from '@vitrine/core';
 import type { Log, Store } from '@vitrine/core/log';
 import type { AppendOptions, createLogger, Publishing, TokenFile } from '@vitrine/server';
 import { type Command, Option } from 'commander';
@@ -114,17 +114,17 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
     fail = reject;
   });
   failed.catch(() => {});
+  const logger = createLogger(options.logLevel);
   const append: AppendOptions | undefined =
     signer === undefined
       ? undefined
       : {
           log,
-          admitting: options.tokens === undefined ? 'everybody' : await openTokens(options.tokens),
+          admitting: options.tokens === undefined ? 'everybody' : await openTokens(options.tokens, logger),
           stopping: stopping.signal,
           failed: (error) => fail(error),
         };
   const metrics = new Metrics();
-  const logger = createLogger(options.logLevel);
   const publishing = await publishingOf(context, { log, signer }, { ...options, logger });
   const { app, health } = logApp(log, {
     description: await store.description(),
@@ -153,9 +153,11 @@ async function run(context: Context, { directory, store, log, signer }: Opened, 
   }
 }
 
-async function openTokens(path: string): Promise<TokenFile> {
+async function openTokens(path: string, logger: ReturnType<typeof createLogger>): Promise<TokenFile> {
   const { TokenFile } = await import('@vitrine/server');
-  return TokenFile.open(path).catch((error: unknown) => {
+  const onFailure = (error: unknown): void =>
+    logger.error({ path, reason: (error as Error).message }, 'the file of tokens cannot be read, so none is taken');
+  return TokenFile.open(path, onFailure).catch((error: unknown) => {
     throw fileError(path, error);
   });
 }
@@ -168,7 +170,8 @@ async function publishingOf(
 ): Promise<(Publishing & Partial<AsyncDisposable>) | undefined> {
   if (path === undefined) return undefined;
   const loaded = await readPolicy(path);
-  if (signer !== undefined && loaded.policy.quorum !== NO_QUORUM) {
+  // Also those that need not cosign.
+  if (signer !== undefined && loaded.policy.witnesses.length > 0) {
     const { gatherCosignatures } = await import('../gathering.ts');
     return gatherCosignatures(context, log, loaded, { logger, heartbeat, startUnwitnessed });
   }

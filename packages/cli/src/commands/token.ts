@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { fileError } from '../errors.ts';
+import { lockFile } from '../file-lock.ts';
 
 interface Options {
   readonly tokens: string;
@@ -25,9 +26,9 @@ export function registerToken(program: Command, context: Context): void {
     .argument('<name>', 'what to call it')
     .addHelpText('after', '\nExample:\n  $ vitrine token add ci --tokens ./tokens > ci.token\n')
     .action((name: string, { tokens, json }: Options) =>
-      reading(tokens, async () => {
+      changing(tokens, async (path) => {
         const { addToken } = await import('@vitrine/server');
-        const made = await addToken(tokens, name);
+        const made = await addToken(path, name);
         if (json) await context.output.json({ name, token: made });
         else await context.output.text(`${made}\n`);
       }),
@@ -52,9 +53,9 @@ export function registerToken(program: Command, context: Context): void {
     .argument('<name>', 'its name')
     .addHelpText('after', '\nExample:\n  $ vitrine token remove ci --tokens ./tokens\n')
     .action((name: string, { tokens, json }: Options) =>
-      reading(tokens, async () => {
+      changing(tokens, async (path) => {
         const { removeToken } = await import('@vitrine/server');
-        await removeToken(tokens, name);
+        await removeToken(path, name);
         if (json) await context.output.json({ name });
         else context.output.note(`removed the token ${name}`);
       }),
@@ -69,4 +70,10 @@ async function reading(path: string, act: () => Promise<void>): Promise<void> {
   await act().catch((error: unknown) => {
     throw fileError(path, error);
   });
+}
+
+/** One process at a time, or what one of them removes would come back with what another one writes. */
+async function changing(path: string, act: (path: string) => Promise<void>): Promise<void> {
+  const file = await lockFile(path);
+  await reading(path, () => act(file.path)).finally(() => file.release());
 }

@@ -35,12 +35,17 @@ export class HttpDerived {
 
   async #part(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[] | undefined> {
     const path = 'derived';
-    const body = encodeCbor(keys);
-    const answer = await this.#client.post({ path, limit: MAX_ANSWER_SIZE, type: CBOR, body, again: true });
-    if (answer === undefined) return undefined;
-    const values = readList(answer, isValue, path);
-    if (values.length !== keys.length) throw malformed(path);
-    return values.map((value) => value ?? undefined);
+    const values: (Uint8Array | undefined)[] = [];
+    // An answer can be about the first of the keys only, if their values are large.
+    while (values.length < keys.length) {
+      const body = encodeCbor(keys.slice(values.length));
+      const answer = await this.#client.post({ path, limit: MAX_ANSWER_SIZE, type: CBOR, body, again: true });
+      if (answer === undefined) return undefined;
+      const found = readList(answer, isValue, path);
+      if (found.length === 0 || values.length + found.length > keys.length) throw malformed(path);
+      for (const value of found) values.push(value ?? undefined);
+    }
+    return values;
   }
 
   /** All pairs below a prefix, in the order of their keys; one undefined if the server does not answer. @throws CoreError `fetch-failed` */

@@ -140,6 +140,8 @@ export class StoredEntries implements LogView {
           if (equalBytes(tile.subarray(at, at + HASH_SIZE), leafHash)) return (first + i) * TILE_WIDTH + at / HASH_SIZE;
         }
       }
+      // As in `leaves`.
+      await setImmediate();
     }
     return undefined;
   }

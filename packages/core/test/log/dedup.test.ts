@@ -203,4 +203,19 @@ describe('a log that allows duplicates', () => {
     for (const number of [0, 5, 255, 256, 589]) expect(await log.indexOf(leafHash(entryOf(number)))).toBe(number);
     expect(await log.indexOf(leafHash(entryOf(590)))).toBeUndefined();
   });
+
+  test('lets others have a turn while it looks for one', async () => {
+    const { log } = await createLog({ duplicates: true });
+    await collect(log.appendAll(entriesOf(3 * 16 * 256)));
+    let turns = 0;
+    let isDone = false;
+    const turn = (): void => {
+      turns++;
+      if (!isDone) setImmediate(turn);
+    };
+    turn();
+    expect(await log.indexOf(new Uint8Array(32))).toBeUndefined();
+    isDone = true;
+    expect(turns).toBeGreaterThan(3);
+  });
 });

@@ -281,12 +281,12 @@ describe('checkpoints', () => {
 });
 
 describe('what a leaf hash leads to', () => {
-  const answered = async (value: Uint8Array | null) => {
+  const answered = async (...values: (Uint8Array | null)[]) => {
     const memory = await createLog();
     await commit(memory.log, entriesOf(3));
     const served = await serveLog(memory);
     const remote = await served.open();
-    changingValues(() => [value])(served);
+    changingValues(() => values)(served);
     return remote.indexOf(leafHash(entryOf(1)));
   };
   const index = (n: number): Uint8Array => new Uint8Array(8).fill(n, 7);
@@ -295,6 +295,9 @@ describe('what a leaf hash leads to', () => {
   test('is refused where none is', () => expectCode(answered(index(200)), 'log-corrupt'));
   test('is refused if it is no index', () => expectCode(answered(utf8('one')), 'log-corrupt'));
   test('is right otherwise', async () => expect(await answered(index(1))).toBe(1));
+  test('is refused in an answer about nothing', () => expectCode(answered(), 'fetch-failed'));
+  test('is refused in an answer about more than was asked', () =>
+    expectCode(answered(index(1), index(1)), 'fetch-failed'));
   // Which docs/threat-model.md says.
   test('can be hidden', async () => expect(await answered(null)).toBeUndefined());
 });

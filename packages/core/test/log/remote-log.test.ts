@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { HttpDerived } from '../../src/log/http-derived.ts';
 import { HttpProblem } from '../../src/log/http-problem.ts';
 import type { LogReading } from '../../src/log/log-reading.ts';
 import { MAX_COMMIT_ENTRIES } from '../../src/log/sequencer.ts';
@@ -226,6 +227,18 @@ describe('whose log it is', () => {
     };
     await expectCode(served.open({ key: KEY.vkey }), 'log-key');
   });
+});
+
+test('derived values that are too large for one answer are asked for in several', async () => {
+  const derived = {
+    readDerived: async (keys: readonly Uint8Array[]) => keys.map(([byte]) => new Uint8Array(2 ** 20).fill(byte!)),
+    derived: async function* () {},
+  };
+  const served = await serveLog(await createLog(), { derived });
+  const keys = Array.from({ length: 9 }, (_, i) => Uint8Array.of(i));
+  const values = await new HttpDerived(served.client()).read(keys);
+  expect(values?.map((value) => [value?.length, value?.[0]])).toEqual(keys.map((_, i) => [2 ** 20, i]));
+  expect(served.requests).toHaveLength(3);
 });
 
 describe('a log of which there are only files', () => {

@@ -11,7 +11,7 @@ export async function listening(
 ): Promise<{ served: ServedLog; listener: Listener; port: number }> {
   const { limits, tls, ...rest } = options;
   const served = await ServedLog.create(rest);
-  const listener = await listenTo(served.bare, { limits, tls });
+  const listener = await listenTo(served.bare, { limits, tls, metrics: rest.metrics });
   return { served, listener, port: Number(new URL(listener.url).port) };
 }
 

@@ -272,6 +272,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'log-busy': COULD_NOT,
   'witness-timeout': COULD_NOT,
   'witness-limit': COULD_NOT,
+  'witness-slow': COULD_NOT,
   'witness-clock': COULD_NOT,
   'witness-unreachable': COULD_NOT,
   'log-unwitnessed': COULD_NOT,

@@ -9,6 +9,7 @@ export type WitnessErrorCode =
   | 'witness-conflict'
   | 'witness-proof'
   | 'witness-limit'
+  | 'witness-slow'
   | 'witness-too-large'
   | 'witness-clock'
   | 'witness-unreachable'

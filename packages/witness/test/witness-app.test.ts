@@ -2,11 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EMPTY_ROOT, KEY_TYPE_ML_DSA_44_COSIGNATURE, openCheckpoint } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
-import { BodyBudget, withBody } from '../src/http/read-body.ts';
 import { evidenceFiles } from '../src/witness/evidence.ts';
 import { originHash } from '../src/witness/origin-hash.ts';
 import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
-import { refusal } from './support/refusal.ts';
 import { bytesOf, cosignatureTimes, ED25519, ML_DSA, testWitness } from './support/witnesses.ts';
 
 const log = new TestLog();
@@ -266,24 +264,6 @@ describe('A log that grows too fast', () => {
     // Another text of the same tree is something that only the log can make.
     expect((await w.add(await log.request(9, 9, { extensions: ['other'] }))).status).toBe(429);
   });
-});
-
-test('Bodies that are kept at one time are limited together, and what one had is free after it', async () => {
-  const budget = new BodyBudget(10);
-  const options = { limit: 8, budget };
-  const body = (size: number): Request => new Request('http://w', { method: 'POST', body: new Uint8Array(size) });
-  await withBody(body(8), options, async () => {
-    expect(await refusal(withBody(body(3), options, async () => {}))).toMatchObject({
-      code: 'witness-limit',
-      retryAfter: 1,
-    });
-    await withBody(body(2), options, async () => {});
-  });
-  await expect(withBody(body(8), options, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
-  await withBody(body(8), options, async () => {});
-  const broken = new ReadableStream({ start: (controller) => controller.error(new Error('gone')) });
-  const request = new Request('http://w', { method: 'POST', body: broken, duplex: 'half' } as RequestInit);
-  expect((await refusal(withBody(request, options, async () => {}))).code).toBe('witness-request');
 });
 
 test('What is served verifies as a checkpoint with both cosignatures', async () => {

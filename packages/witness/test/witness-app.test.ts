@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EMPTY_ROOT, KEY_TYPE_ML_DSA_44_COSIGNATURE, openCheckpoint } from '@vitrine/core';
+import {
+  EMPTY_ROOT,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  type NoteSignature,
+  openCheckpoint,
+  parseSignedNote,
+} from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { evidenceFiles } from '../src/witness/evidence.ts';
 import { originHash } from '../src/witness/origin-hash.ts';
@@ -88,6 +94,29 @@ describe('add-checkpoint', () => {
     expect((await w.app.request('/add-checkpoint', init)).status).toBe(413);
     const headers = { 'content-encoding': 'gzip' };
     expect((await w.app.request('/add-checkpoint', { method: 'POST', body: 'x', headers })).status).toBe(400);
+  });
+
+  test('answers 400 to more lines of one key than a key makes, before they are verified', async () => {
+    const key = keyOf(ORIGIN, KEY_TYPE_ML_DSA_44_COSIGNATURE, 8);
+    const byMlDsa = new TestLog({ keys: [key] });
+    const w = await testWitness({ logs: [byMlDsa] });
+    const [line] = parseSignedNote(await byMlDsa.note(5)).signatures;
+    const lines = async (count: number): Promise<NoteSignature[]> =>
+      Promise.all(
+        Array.from({ length: count }, async (_, i) => {
+          const { signatures } = parseSignedNote(await byMlDsa.note(5, { time: TIME + i }));
+          return signatures[0]!;
+        }),
+      );
+    const answer = await w.add(await byMlDsa.request(0, 5, { keys: [], more: await lines(5) }));
+    expect([answer.status, await codeOf(answer)]).toEqual([400, 'witness-request']);
+    const invalid = Array.from({ length: 5 }, () => ({ ...line!, signature: line!.signature.with(99, 0) }));
+    expect((await w.add(await byMlDsa.request(0, 5, { keys: [], more: invalid }))).status).toBe(400);
+    // As many of others as a note can have.
+    const others = Array.from({ length: 60 }, (_, i) => ({ ...line!, keyId: i }));
+    expect(
+      (await w.add(await byMlDsa.request(0, 5, { keys: [], more: [...(await lines(4)), ...others] }))).status,
+    ).toBe(200);
   });
 
   test('is for POST only', async () => {

@@ -18,6 +18,7 @@ import { WitnessError } from '../error.ts';
 import { readEarlierFile } from './earlier-file.ts';
 import type { Evidence, Kept } from './evidence.ts';
 import type { Finding, FindingKind } from './finding.ts';
+import { checkLines } from './key-lines.ts';
 import { refusing } from './refusing.ts';
 import { type SeenCheckpoint, seenCheckpoint } from './seen-checkpoint.ts';
 import type { WitnessState } from './witness-state.ts';
@@ -148,6 +149,7 @@ async function openRequested(
   const origin = note.text.slice(0, note.text.indexOf('\n'));
   const keys = await options.keysOf(origin);
   if (keys.length === 0) throw new WitnessError('witness-log', `the log ${quote(origin)} is not known here`);
+  checkLines(note.signatures, keys);
   const schemes = await loadSchemes(keys.map(({ type }) => type));
   try {
     return { opened: openCheckpoint(bytes, { origin, keys, schemes }), keys };

@@ -124,9 +124,14 @@ export async function addCheckpoint<T>(
     options.admit?.(added);
     // If the process dies here, nothing was promised. If it dies after, the log is held to this checkpoint.
     if (isNew) await state.add(checkpoint);
+    else if (hasNewKey(checkpoint, seen[0])) await state.renew(checkpoint);
     return accepted(added);
   });
 }
+
+/** Whether the log signed the tree that was seen last with a further key of its own. */
+const hasNewKey = ({ signatures }: SeenCheckpoint, newest?: SeenCheckpoint): boolean =>
+  signatures.some((line) => newest?.keys.some((key) => isOf(line, key)) === false);
 
 /** What was seen of the log, newest first, be it only by an earlier version of the program. */
 async function seenBefore(

@@ -225,6 +225,7 @@ export const EXIT_STATUS: Readonly<Record<FailureCode, number>> = {
   'witness-request': WRONG_USE,
   'witness-log': WRONG_USE,
   'witness-too-large': WRONG_USE,
+  'witness-key': WRONG_USE,
   'mirror-key': WRONG_USE,
   'address-malformed': WRONG_USE,
   'http-encoding': WRONG_USE,

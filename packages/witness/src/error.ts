@@ -12,6 +12,7 @@ export type WitnessErrorCode =
   | 'witness-slow'
   | 'witness-too-large'
   | 'witness-clock'
+  | 'witness-key'
   | 'witness-unreachable'
   | 'witness-refused'
   | 'witness-answer'

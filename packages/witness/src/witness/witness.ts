@@ -1,10 +1,12 @@
 import {
   type Cosigner,
   cosign,
+  equalBytes,
   formatSignedNote,
   KEY_TYPE_ED25519_COSIGNATURE,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type NoteSignature,
+  quote,
   type VerifierKey,
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
@@ -93,13 +95,14 @@ export class Witness implements AsyncDisposable {
   /**
    * Opens the state of a witness.
    *
-   * @throws WitnessError as `WitnessState.open`
+   * @throws WitnessError as `WitnessState.open`; `witness-key` if one key is there twice
    * @throws RangeError without a key
    */
   static async open(options: WitnessOptions): Promise<Witness> {
     const { directory, cosigners } = options;
     if (cosigners.length === 0) throw new RangeError('a witness has at least one key');
     const keys = cosigners.map(({ vkey }) => vkey);
+    checkDistinct(keys);
     return new Witness(await WitnessState.open(directory, { cosigners: keys }), options);
   }
 
@@ -233,6 +236,18 @@ export class Witness implements AsyncDisposable {
       );
     }
     return Math.max(now, last);
+  }
+}
+
+/** Also under two names one key is one cosigner. https://c2sp.org/tlog-cosignature */
+function checkDistinct(keys: readonly VerifierKey[]): void {
+  for (const [i, key] of keys.entries()) {
+    const other = keys.slice(0, i).find(({ publicKey }) => equalBytes(publicKey, key.publicKey));
+    if (other === undefined) continue;
+    throw new WitnessError(
+      'witness-key',
+      `one key is there twice, as ${quote(other.keyName)} and ${quote(key.keyName)}`,
+    );
   }
 }
 

@@ -121,6 +121,16 @@ test('The body that has been unfinished the longest gives way to one that needs 
   await withBody(request(new Uint8Array(8)), options, async () => {});
 });
 
+test('A request has few lines, however short', async () => {
+  const w = await testWitness();
+  const ask = async (count: number): Promise<number> => {
+    const extensions = Array.from({ length: count }, () => 'x');
+    return (await w.add(await log.request(0, 5, { extensions }))).status;
+  };
+  expect(await ask(4096)).toBe(413);
+  expect(await ask(4000)).toBe(200);
+});
+
 test('A request may say that it has no content encoding, in any case', async () => {
   const w = await testWitness();
   const ask = async (encoding: string): Promise<number> => {

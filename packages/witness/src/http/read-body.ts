@@ -6,6 +6,10 @@ import { WitnessError } from '../error.ts';
  */
 export const MAX_BODY_SIZE: number = 256 << 10;
 
+/** Most lines of one, of which each costs more than its bytes. Signatures and a proof are less than 200, the rest extension lines. */
+const MAX_BODY_LINES = 4096;
+const NEWLINE = 0x0a;
+
 /**
  * How many bytes of bodies a server keeps at a time. If there is no room for more, the body gives way that has not been whole for
  * the longest: who sends none to its end cannot keep out those who do.
@@ -123,11 +127,20 @@ class KeptBody {
 const tooLarge = (limit: number): WitnessError =>
   new WitnessError('witness-too-large', `a request has at most ${limit} bytes`);
 
+function checkLineCount(body: Uint8Array): void {
+  let lines = 0;
+  for (let at = body.indexOf(NEWLINE); at >= 0; at = body.indexOf(NEWLINE, at + 1)) {
+    if (++lines > MAX_BODY_LINES) {
+      throw new WitnessError('witness-too-large', `a request has at most ${MAX_BODY_LINES} lines`);
+    }
+  }
+}
+
 /**
  * What `use` makes of the body of a request. The room for it is taken from the budget as it comes, until that is done.
  *
- * @throws WitnessError `witness-too-large` beyond `limit` bytes, as soon as that shows; `witness-request` for a body that is
- * compressed or does not come to its end; `witness-slow` if it gave way to others before it was whole; `witness-limit`; what `use`
+ * @throws WitnessError `witness-too-large` beyond `limit` bytes, as soon as that shows, and for too many lines; `witness-request` for a
+ * body that is compressed or does not come to its end; `witness-slow` if it gave way to others before it was whole; `witness-limit`; what `use`
  * throws
  */
 export async function withBody<T>(
@@ -143,7 +156,9 @@ export async function withBody<T>(
   if (request.body === null) return use(new Uint8Array(0));
   const kept = new KeptBody(limit, budget);
   try {
-    return await use(await kept.fill(request.body));
+    const body = await kept.fill(request.body);
+    checkLineCount(body);
+    return await use(body);
   } finally {
     kept.release();
   }

@@ -121,6 +121,18 @@ test('The body that has been unfinished the longest gives way to one that needs 
   await withBody(request(new Uint8Array(8)), options, async () => {});
 });
 
+test('A body that gave way just when it came to its end is not taken for an empty one', async () => {
+  const budget = new BodyBudget(10);
+  const sending = new Sending();
+  const result = refusal(withBody(sending.request, { limit: 8, budget }, async () => {}));
+  await sending.send(3);
+  sending.end();
+  // One step later the end is known, and whoever waits for it has not gone on yet.
+  await Promise.resolve();
+  budget.take(8, {} as never);
+  expect((await result).code).toBe('witness-slow');
+});
+
 test('A request has few lines, however short', async () => {
   const w = await testWitness();
   const ask = async (count: number): Promise<number> => {

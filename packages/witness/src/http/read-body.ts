@@ -72,6 +72,8 @@ class KeptBody {
     try {
       for (;;) {
         const { done, value } = await this.#unlessDropped(reader);
+        // Between the moment at which it came and this one.
+        if (this.#dropped !== undefined) throw this.#dropped;
         if (done) break;
         this.#add(value);
       }
@@ -98,7 +100,6 @@ class KeptBody {
 
   #unlessDropped(reader: ReadableStreamDefaultReader<Uint8Array>): ReturnType<typeof reader.read> {
     return new Promise((resolve, reject) => {
-      if (this.#dropped !== undefined) return reject(this.#dropped);
       this.#onDrop = reject;
       const broken = (cause: unknown): void =>
         reject(new WitnessError('witness-request', 'the body ended before its length', { cause }));
@@ -107,8 +108,6 @@ class KeptBody {
   }
 
   #add(chunk: Uint8Array): void {
-    // Between the moment at which a chunk came and this one.
-    if (this.#dropped !== undefined) throw this.#dropped;
     const size = this.#size + chunk.length;
     if (size > this.#limit) throw tooLarge(this.#limit);
     if (size > this.#room.length) this.#grow(Math.min(this.#limit, Math.max(size, 2 * this.#room.length)));

@@ -148,6 +148,10 @@ describe('vitrine witness serve', () => {
     expect((await fetch(`${url}/sign-subtree`, { method: 'POST', body: 'x' })).status).toBe(400);
     const plain = await start(w, 'w4');
     expect((await fetch(`${plain.url}/sign-subtree`, { method: 'POST', body: 'x' })).status).toBe(404);
+    await plain.stop();
+    // Which keys of the other type cannot.
+    const { status, stderr } = await w.run([...serveArgs('w4.key', 'w4.state'), '--subtrees']);
+    expect([status, stderr]).toEqual([2, expect.stringContaining('witness-key: --subtrees needs a --key')]);
   });
 });
 

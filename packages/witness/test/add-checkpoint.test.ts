@@ -1,13 +1,25 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { EMPTY_ROOT, formatSignedNote, parseSignedNote, sha256, type VerifierKey } from '@vitrine/core';
+import {
+  cosignerOf,
+  EMPTY_ROOT,
+  formatAddCheckpoint,
+  formatBase64,
+  formatSignedNote,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  parseSignedNote,
+  sha256,
+  type VerifierKey,
+} from '@vitrine/core';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { mlDsaCosignedMessage } from '../../core/src/note/cosigned-message.ts';
+import { formatTimestampedSignature } from '../../core/src/note/timestamped-signature.ts';
 import { type AddCheckpointOptions, addCheckpoint } from '../src/witness/add-checkpoint.ts';
 import { Evidence, evidenceFiles } from '../src/witness/evidence.ts';
 import { type Finding, openFinding } from '../src/witness/finding.ts';
 import { WitnessState } from '../src/witness/witness-state.ts';
 import { temporaryDirectory } from './support/directory.ts';
-import { keyOf, ORIGIN, TestLog, TIME, text, utf8 } from './support/logs.ts';
+import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
 import { refusal } from './support/refusal.ts';
 
 const log = new TestLog();
@@ -306,7 +318,7 @@ describe('Evidence is kept', () => {
 
   test('up to a number and a size for each log where anybody could cause more', async () => {
     const directory = temporaryDirectory();
-    const limits = { signed: 2, unproven: 2, unprovenBytes: 4000 };
+    const limits = { signed: 2, signedBytes: 10_000, unproven: 2, unprovenBytes: 4000 };
     const options = await intake({ evidence: new Evidence(directory, limits) });
     expect(await options.ask(await log.request(0, 5))).toBe(5);
     const bad = { proof: [EMPTY_ROOT] };
@@ -331,6 +343,68 @@ describe('Evidence is kept', () => {
       ['unproven', 'known'],
       ['unproven', 'dropped'],
     ]);
+  });
+});
+
+describe('Evidence that only the log can have caused', () => {
+  test('is kept up to a size for each log, and the first of it in any case, also by the next process', async () => {
+    const directory = temporaryDirectory();
+    const limits = { signed: 10, signedBytes: 6500, unproven: 10, unprovenBytes: 4000 };
+    const find = async (lengths: readonly number[]): Promise<unknown> => {
+      const { ask, found } = await intake({ evidence: new Evidence(directory, limits) });
+      expect(await ask(await log.request(0, 5))).toBe(5);
+      for (const length of lengths) await ask(await fork.request(5, 5, { extensions: ['x'.repeat(length)] }));
+      return found.map(([, kept]) => kept);
+    };
+    expect(await find([2000, 2001, 2002, 10])).toEqual(['new', 'new', 'dropped', 'new']);
+    expect(await find([2001, 2002])).toEqual(['known', 'dropped']);
+    const other = new Evidence(temporaryDirectory(), { ...limits, signedBytes: 1 });
+    const { ask, found } = await intake({ evidence: other });
+    expect(await ask(await log.request(0, 5))).toBe(5);
+    for (const extension of ['a', 'b']) await ask(await fork.request(5, 5, { extensions: [extension] }));
+    expect(found.map(([, kept]) => kept)).toEqual(['new', 'dropped']);
+  });
+
+  test('has no extension lines that the log did not sign', async () => {
+    const key = keyOf(ORIGIN, KEY_TYPE_ML_DSA_44_COSIGNATURE, 6);
+    const { ask, found, findings } = await intake({ keys: [key.vkey] });
+    const root = sha256(utf8('no tree'));
+    // No cosigner signs that, but a log can.
+    const message = mlDsaCosignedMessage({
+      cosignerName: ORIGIN,
+      timestamp: 1n,
+      origin: ORIGIN,
+      start: 0,
+      end: 0,
+      root,
+    });
+    const signature = formatTimestampedSignature({
+      timestamp: 1n,
+      signature: await cosignerOf(key, { schemes }).sign(message),
+    });
+    const signatures = [{ keyName: ORIGIN, keyId: key.vkey.keyId, signature }];
+    for (const extension of ['', 'a\n', 'b\n']) {
+      const signed = formatSignedNote({ text: `${ORIGIN}\n0\n${formatBase64(root)}\n${extension}`, signatures });
+      expect(await ask(formatAddCheckpoint({ oldSize: 0, proof: [], checkpoint: signed }))).toBe('witness-proof');
+    }
+    expect(found).toEqual([
+      ['empty-root', 'new'],
+      ['empty-root', 'known'],
+      ['empty-root', 'known'],
+    ]);
+    expect(await findings()).toMatchObject([{ kind: 'empty-root' }]);
+  });
+
+  test('is kept once what is in the way of it is gone', async () => {
+    const { ask, found, evidence } = await intake();
+    expect(await ask(await log.request(0, 5))).toBe(5);
+    // It looks like a file that was not finished, and cannot be removed like one.
+    const stuck = join(evidence.directory, '.x.0123456789abcdef.tmp');
+    mkdirSync(stuck, { recursive: true });
+    expect(await ask(await fork.request(5, 5))).toBe('state-io');
+    rmSync(stuck, { recursive: true });
+    expect(await ask(await fork.request(5, 5))).toBe('witness-proof');
+    expect(found).toEqual([['two-roots', 'new']]);
   });
 });
 

@@ -1,20 +1,20 @@
 import {
+  cosign,
+  cosignerOf,
   formatSignedNote,
   formatSignSubtree,
+  type NoteSignature,
   parseSignatureLines,
   parseSignedNote,
   verifySubtreeCosignature,
 } from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
 import { originHash } from '../src/witness/origin-hash.ts';
-import { ORIGIN, schemes, TestLog, text, utf8 } from './support/logs.ts';
+import { ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
 import { bytesOf, ED25519, ML_DSA, testWitness } from './support/witnesses.ts';
 
 const log = new TestLog();
-const _fork = new TestLog({ name: 'other', shared: 3 });
 const HASH = originHash(ORIGIN);
-
-const _codeOf = async (response: Response): Promise<string> => ((await response.json()) as { code: string }).code;
 
 describe('sign-subtree', () => {
   const witness = (): ReturnType<typeof testWitness> => testWitness({ signsSubtrees: true });
@@ -92,13 +92,46 @@ describe('sign-subtree', () => {
     expect((await w.subtree(await request(w, [8, 13], { checkpoint }))).status).toBe(403);
   });
 
+  test('answers 403 without a key that can cosign subtrees of the log', async () => {
+    const w = await testWitness({ signsSubtrees: true, keys: [ED25519] });
+    await w.add(await log.request(0, 14));
+    expect((await w.subtree(await request(w, [8, 13]))).status).toBe(403);
+    const long = new TestLog({ origin: `example.com/${'o'.repeat(250)}` });
+    const both = await testWitness({ signsSubtrees: true, logs: [long] });
+    await both.add(await long.request(0, 14));
+    const checkpoint = await bytesOf(await both.app.request(`/${originHash(long.origin)}/checkpoint`));
+    expect((await both.subtree(await request(both, [8, 13], { checkpoint }))).status).toBe(403);
+    expect([...w.faults, ...both.faults]).toEqual([]);
+  });
+
+  test('answers 400 to more lines of one key than a key makes, before they are verified', async () => {
+    const w = await witness();
+    const { text: signed } = parseSignedNote(await log.note(14));
+    const lines = await Promise.all(
+      Array.from({ length: 5 }, (_, i) =>
+        cosign({ text: signed, cosigner: cosignerOf(ML_DSA, { schemes }), time: TIME + i }),
+      ),
+    );
+    const ask = async (signatures: readonly NoteSignature[]): Promise<number> => {
+      const checkpoint = formatSignedNote({ text: signed, signatures });
+      return (await w.subtree(await request(w, [8, 13], { checkpoint }))).status;
+    };
+    expect(await ask(lines.slice(1))).toBe(200);
+    expect(await ask(lines)).toBe(400);
+    expect(await ask(lines.map((line) => ({ ...line, signature: line.signature.with(99, 0) })))).toBe(400);
+  });
+
   test('is limited for each log, and not offered unless it is asked for', async () => {
     const w = await witness();
     await w.add(await log.request(0, 14));
     const body = await request(w, [13, 14]);
+    expect((await w.subtree(body)).status).toBe(200);
+    // Before a signature is verified, which takes as long as one that is made.
+    const served = text(await bytesOf(await w.app.request(`/${HASH}/checkpoint`)));
+    const unsigned = await request(w, [13, 14], { checkpoint: utf8(served.replace('\n14\n', '\n15\n')) });
     const statuses = new Set<number>();
-    for (let i = 0; i < 400 && !statuses.has(429); i++) statuses.add((await w.subtree(body)).status);
-    expect(statuses).toEqual(new Set([200, 429]));
+    for (let i = 0; i < 400 && !statuses.has(429); i++) statuses.add((await w.subtree(unsigned)).status);
+    expect(statuses).toEqual(new Set([403, 429]));
     const plain = await testWitness();
     expect((await plain.subtree(body)).status).toBe(404);
   });

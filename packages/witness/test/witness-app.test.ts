@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { EMPTY_ROOT, KEY_TYPE_ML_DSA_44_COSIGNATURE, openCheckpoint } from '@vitrine/core';
+import {
+  EMPTY_ROOT,
+  KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  MAX_NOTE_SIZE,
+  type NoteSignature,
+  openCheckpoint,
+  parseSignedNote,
+} from '@vitrine/core';
 import { describe, expect, test } from 'vitest';
-import { BodyBudget, withBody } from '../src/http/read-body.ts';
 import { evidenceFiles } from '../src/witness/evidence.ts';
 import { originHash } from '../src/witness/origin-hash.ts';
 import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
@@ -92,6 +98,38 @@ describe('add-checkpoint', () => {
     expect((await w.app.request('/add-checkpoint', { method: 'POST', body: 'x', headers })).status).toBe(400);
   });
 
+  test('answers 400 to more lines of one key than a key makes, before they are verified', async () => {
+    const key = keyOf(ORIGIN, KEY_TYPE_ML_DSA_44_COSIGNATURE, 8);
+    const byMlDsa = new TestLog({ keys: [key] });
+    const w = await testWitness({ logs: [byMlDsa] });
+    const [line] = parseSignedNote(await byMlDsa.note(5)).signatures;
+    const lines = async (count: number): Promise<NoteSignature[]> =>
+      Promise.all(
+        Array.from({ length: count }, async (_, i) => {
+          const { signatures } = parseSignedNote(await byMlDsa.note(5, { time: TIME + i }));
+          return signatures[0]!;
+        }),
+      );
+    const answer = await w.add(await byMlDsa.request(0, 5, { keys: [], more: await lines(5) }));
+    expect([answer.status, await codeOf(answer)]).toEqual([400, 'witness-request']);
+    const invalid = Array.from({ length: 5 }, () => ({ ...line!, signature: line!.signature.with(99, 0) }));
+    expect((await w.add(await byMlDsa.request(0, 5, { keys: [], more: invalid }))).status).toBe(400);
+    // As many of others as a note can have.
+    const others = Array.from({ length: 60 }, (_, i) => ({ ...line!, keyId: i }));
+    expect(
+      (await w.add(await byMlDsa.request(0, 5, { keys: [], more: [...(await lines(4)), ...others] }))).status,
+    ).toBe(200);
+  });
+
+  test('holds a log to nothing that has no room for cosignatures', async () => {
+    const w = await testWitness();
+    await w.add(await log.request(0, 5));
+    const extensions = ['x'.repeat(MAX_NOTE_SIZE - 400)];
+    const large = w.witness.addCheckpoint(await log.request(5, 9, { extensions }));
+    expect((await refusal(large)).code).toBe('witness-request');
+    expect((await w.add(await log.request(5, 7))).status).toBe(200);
+  });
+
   test('is for POST only', async () => {
     const w = await testWitness();
     for (const method of ['GET', 'PUT', 'DELETE']) {
@@ -141,6 +179,18 @@ describe('a cosignature', () => {
     expect(next.faults).toMatchObject([{ code: 'witness-clock' }]);
     next.now = TIME;
     expect((await next.add(await log.request(7, 7))).status).toBe(200);
+  });
+
+  test('of a time that is still to come holds until then, or until the witness has another key', async () => {
+    const w = await testWitness();
+    w.now = TIME + 10_000;
+    await w.add(await log.request(0, 5));
+    w.now = TIME;
+    expect((await w.add(await log.request(5, 6))).status).toBe(503);
+    const next = await w.again({ keys: [keyOf('witness.example/new', 0x06, 44)] });
+    expect((await next.add(await log.request(6, 6))).status).toBe(200);
+    // It still knows what was seen.
+    expect((await next.add(await fork.request(6, 6))).status).toBe(422);
   });
 
   test('has a time even if the clock says 0', async () => {
@@ -252,7 +302,7 @@ describe('A log that grows too fast', () => {
     expect((await w.add(await other.request(0, 3))).status).toBe(200);
   });
 
-  test('is the log itself: nobody else can use up what it may grow', async () => {
+  test('has shown as many checkpoints: what it did not show uses up nothing', async () => {
     const w = await testWitness({ growth: { perSecond: 0.001, burst: 2 } });
     expect((await w.add(await log.request(0, 5))).status).toBe(200);
     for (let i = 0; i < 5; i++) {
@@ -263,27 +313,8 @@ describe('A log that grows too fast', () => {
       await w.add(await log.request(5, 9, { keys: [keyOf(ORIGIN, 1, 9)] }));
     }
     expect((await w.add(await log.request(5, 9))).status).toBe(200);
-    // Another text of the same tree is something that only the log can make.
-    expect((await w.add(await log.request(9, 9, { extensions: ['other'] }))).status).toBe(429);
+    expect((await w.add(await log.request(9, 10))).status).toBe(429);
   });
-});
-
-test('Bodies that are kept at one time are limited together, and what one had is free after it', async () => {
-  const budget = new BodyBudget(10);
-  const options = { limit: 8, budget };
-  const body = (size: number): Request => new Request('http://w', { method: 'POST', body: new Uint8Array(size) });
-  await withBody(body(8), options, async () => {
-    expect(await refusal(withBody(body(3), options, async () => {}))).toMatchObject({
-      code: 'witness-limit',
-      retryAfter: 1,
-    });
-    await withBody(body(2), options, async () => {});
-  });
-  await expect(withBody(body(8), options, () => Promise.reject(new Error('failed')))).rejects.toThrow('failed');
-  await withBody(body(8), options, async () => {});
-  const broken = new ReadableStream({ start: (controller) => controller.error(new Error('gone')) });
-  const request = new Request('http://w', { method: 'POST', body: broken, duplex: 'half' } as RequestInit);
-  expect((await refusal(withBody(request, options, async () => {}))).code).toBe('witness-request');
 });
 
 test('What is served verifies as a checkpoint with both cosignatures', async () => {

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cosignerOf } from '@vitrine/core';
 import { Level } from 'level';
@@ -8,14 +8,13 @@ import { originHash } from '../src/witness/origin-hash.ts';
 import { Witness } from '../src/witness/witness.ts';
 import { WitnessState } from '../src/witness/witness-state.ts';
 import { temporaryDirectory } from './support/directory.ts';
-import { keyOf, ORIGIN, TestLog, TIME, text, utf8 } from './support/logs.ts';
+import { keyOf, ORIGIN, schemes, TestLog, TIME, text, utf8 } from './support/logs.ts';
+import { refusal } from './support/refusal.ts';
 import { bytesOf, ED25519, testWitness } from './support/witnesses.ts';
 
 const log = new TestLog();
 const fork = new TestLog({ name: 'other', shared: 3 });
 const HASH = originHash(ORIGIN);
-
-const _codeOf = async (response: Response): Promise<string> => ((await response.json()) as { code: string }).code;
 
 describe('Nothing leaves a witness', () => {
   test('before it is on the disk: the checkpoint before it is signed, the cosignatures before they are answered', async () => {
@@ -73,6 +72,19 @@ describe('Nothing leaves a witness', () => {
     expect((await app.request('/add-checkpoint', { method: 'POST', body })).status).toBe(500);
     expect((await app.request(`/${HASH}/checkpoint`)).status).toBe(404);
   });
+});
+
+test('A witness has no key twice, under whatever names', async () => {
+  for (const type of [0x04, 0x06]) {
+    const cosigners = ['a', 'b'].map((name) => cosignerOf(keyOf(`${name}.example/${name}`, type, 5), { schemes }));
+    const directory = temporaryDirectory();
+    const opened = Witness.open({ directory, cosigners, keysOf: () => [], now: () => TIME });
+    expect(await refusal(opened)).toMatchObject({
+      code: 'witness-key',
+      message: expect.stringContaining('"a.example/a" and "b.example/b"'),
+    });
+    expect(readdirSync(directory)).toEqual([]);
+  }
 });
 
 describe('What a witness kept is not used', () => {

@@ -58,6 +58,24 @@ test('No checkpoint is replaced by a smaller one, or by one of its size', async 
   expect(await sizes(state)).toEqual([7]);
 });
 
+test('The newest checkpoint is put in its own place only as another of the same tree', async () => {
+  const directory = temporaryDirectory();
+  const mlDsa = new TestLog({ keys: [keyOf(ORIGIN, 0x06, 6)] });
+  {
+    await using state = await WitnessState.open(directory, { keep: 3 });
+    await expect(state.renew(await seen(7))).rejects.toThrow(RangeError);
+    for (const size of [3, 5, 7]) await state.add(await seen(size));
+    const other = new TestLog({ name: 'other' });
+    for (const bad of [await seen(6), await seen(8), await seen(7, other)]) {
+      await expect(state.renew(bad)).rejects.toThrow(RangeError);
+    }
+    await state.renew(await seen(7, mlDsa));
+    expect(await sizes(state)).toEqual([7, 5, 3]);
+  }
+  await using state = await WitnessState.open(directory, { keep: 3 });
+  expect(await state.checkpoints(ORIGIN)).toEqual([await seen(7, mlDsa), await seen(5), await seen(3)]);
+});
+
 test('Of one log one thing is done at a time, of two logs both at once', async () => {
   await using state = await WitnessState.open(temporaryDirectory());
   const steps: string[] = [];

@@ -1,4 +1,4 @@
-import { formatKeyId } from '@vitrine/core';
+import { formatKeyId, KEY_TYPE_ML_DSA_44_COSIGNATURE } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { positiveArgument } from '../numbers.ts';
@@ -36,7 +36,7 @@ export function registerWitnessServe(witness: Command, context: Context): void {
 
 async function serveWitness(context: Context, options: Options): Promise<void> {
   const { createLogger, Metrics } = await import('@vitrine/server');
-  const { witnessApp } = await import('@vitrine/witness');
+  const { WitnessError, witnessApp } = await import('@vitrine/witness');
   const logger = createLogger(options.logLevel);
   const metrics = new Metrics();
   const cosigned = metrics.counter('vitrine_witness_cosigned_total', 'Checkpoints that were cosigned.');
@@ -56,6 +56,9 @@ async function serveWitness(context: Context, options: Options): Promise<void> {
     onSourceProblem: (source, err) => logger.error({ source, err }, 'the logs in it stay as they were'),
   });
   await using _ = witness;
+  if (options.subtrees && !witness.keys.some(({ type }) => type === KEY_TYPE_ML_DSA_44_COSIGNATURE)) {
+    throw new WitnessError('witness-key', '--subtrees needs a --key of the type ml-dsa-44');
+  }
   metrics.gauge('vitrine_witness_logs', 'Logs that are known.', () => origins().length);
   const app = witnessApp({
     witness,

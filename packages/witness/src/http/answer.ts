@@ -8,6 +8,7 @@ const STATUS: Readonly<Partial<Record<WitnessErrorCode, number>>> = {
   'witness-request': 400,
   'witness-signature': 403,
   'witness-log': 404,
+  'witness-slow': 408,
   'witness-conflict': 409,
   'witness-too-large': 413,
   'witness-proof': 422,
@@ -42,7 +43,7 @@ export function problem({ status, code, detail, retryAfter }: Problem): Response
   const headers = {
     ...(retryAfter !== undefined && { 'retry-after': String(retryAfter) }),
     // What is left of the body is not waited for.
-    ...(status === 413 && { connection: 'close' }),
+    ...((status === 408 || status === 413) && { connection: 'close' }),
   };
   return answer(body, 'application/problem+json', headers, status);
 }

@@ -1,8 +1,8 @@
-import { formatSignatureLines, MAX_ADD_CHECKPOINT_SIZE, MAX_SIGN_SUBTREE_SIZE } from '@vitrine/core';
+import { formatSignatureLines } from '@vitrine/core';
 import { Hono } from 'hono';
 import type { Cosigned, Witness } from '../witness/witness.ts';
 import { answer, errorAnswer, PLAIN, problem } from './answer.ts';
-import { BodyBudget, withBody } from './read-body.ts';
+import { BodyBudget, MAX_BODY_SIZE, withBody } from './read-body.ts';
 
 /** How a witness is served. */
 export interface WitnessAppOptions {
@@ -24,17 +24,15 @@ const BODY_BUDGET = 64 << 20;
  */
 export function witnessApp({ witness, signsSubtrees = false, onCosigned, onFault }: WitnessAppOptions): Hono {
   const app = new Hono();
-  const budget = new BodyBudget(BODY_BUDGET);
+  const bodies = { limit: MAX_BODY_SIZE, budget: new BodyBudget(BODY_BUDGET) };
   app.post('/add-checkpoint', async (c) => {
-    const limit = MAX_ADD_CHECKPOINT_SIZE;
-    const cosigned = await withBody(c.req.raw, { limit, budget }, (body) => witness.addCheckpoint(body));
+    const cosigned = await withBody(c.req.raw, bodies, (body) => witness.addCheckpoint(body));
     onCosigned?.(cosigned);
     return answer(formatSignatureLines(cosigned.cosignatures), PLAIN);
   });
   if (signsSubtrees) {
     app.post('/sign-subtree', async (c) => {
-      const limit = MAX_SIGN_SUBTREE_SIZE;
-      const signatures = await withBody(c.req.raw, { limit, budget }, (body) => witness.signSubtree(body));
+      const signatures = await withBody(c.req.raw, bodies, (body) => witness.signSubtree(body));
       return answer(formatSignatureLines(signatures), PLAIN);
     });
   }

@@ -1,10 +1,10 @@
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { formatSignatureLines, MAX_ADD_CHECKPOINT_SIZE, type NoteSignature } from '@vitrine/core';
+import { formatSignatureLines, type NoteSignature } from '@vitrine/core';
 import { Hono } from 'hono';
 import { WitnessError } from '../error.ts';
 import { answer, errorAnswer, PLAIN, problem } from '../http/answer.ts';
-import { BodyBudget, withBody } from '../http/read-body.ts';
+import { BodyBudget, MAX_BODY_SIZE, withBody } from '../http/read-body.ts';
 import { originHash } from '../witness/origin-hash.ts';
 import { type AddEntriesAnswer, addEntries } from './add-entries.ts';
 import { ByteStream } from './byte-stream.ts';
@@ -47,7 +47,7 @@ export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFau
   const uploads = new Uploads(MAX_UPLOADS);
 
   app.post('/add-checkpoint', async (c) => {
-    const limit = MAX_ADD_CHECKPOINT_SIZE;
+    const limit = MAX_BODY_SIZE;
     const { checkpoint } = await withBody(c.req.raw, { limit, budget }, (body) => mirror.pending.add(body));
     // Anybody can send the newest one again and again.
     if (checkpoint.size > mirror.replica.size || mirror.replica.published() === undefined) onPending?.();

@@ -4,13 +4,14 @@ import {
   EMPTY_ROOT,
   equalBytes,
   formatSignedNote,
+  KEY_TYPE_ED25519,
   loadSchemes,
-  type NoteSignature,
   type OpenedCheckpoint,
   openCheckpoint,
   parseAddCheckpoint,
   parseSignedNote,
   quote,
+  type SignedNote,
   type VerifierKey,
   verifyConsistency,
 } from '@vitrine/core';
@@ -18,6 +19,7 @@ import { WitnessError } from '../error.ts';
 import { readEarlierFile } from './earlier-file.ts';
 import type { Evidence, Kept } from './evidence.ts';
 import type { Finding, FindingKind } from './finding.ts';
+import { checkLines, isOf } from './key-lines.ts';
 import { refusing } from './refusing.ts';
 import { type SeenCheckpoint, seenCheckpoint } from './seen-checkpoint.ts';
 import type { WitnessState } from './witness-state.ts';
@@ -122,9 +124,14 @@ export async function addCheckpoint<T>(
     options.admit?.(added);
     // If the process dies here, nothing was promised. If it dies after, the log is held to this checkpoint.
     if (isNew) await state.add(checkpoint);
+    else if (hasNewKey(checkpoint, seen[0])) await state.renew(checkpoint);
     return accepted(added);
   });
 }
+
+/** Whether the log signed the tree that was seen last with a further key of its own. */
+const hasNewKey = ({ signatures }: SeenCheckpoint, newest?: SeenCheckpoint): boolean =>
+  signatures.some((line) => newest?.keys.some((key) => isOf(line, key)) === false);
 
 /** What was seen of the log, newest first, be it only by an earlier version of the program. */
 async function seenBefore(
@@ -148,21 +155,32 @@ async function openRequested(
   const origin = note.text.slice(0, note.text.indexOf('\n'));
   const keys = await options.keysOf(origin);
   if (keys.length === 0) throw new WitnessError('witness-log', `the log ${quote(origin)} is not known here`);
+  checkLines(note.signatures, keys);
   const schemes = await loadSchemes(keys.map(({ type }) => type));
   try {
     return { opened: openCheckpoint(bytes, { origin, keys, schemes }), keys };
   } catch (cause) {
     if (!(cause instanceof CoreError)) throw cause;
     if (cause.code !== 'checkpoint-root') throw new WitnessError('witness-signature', cause.message, { cause });
-    const signed = formatSignedNote({ text: note.text, signatures: linesOf(keys, note.signatures) });
+    const signed = formatSignedNote(signedOnly(note, keys));
     await keepFinding(options, { kind: 'empty-root', origin, keys, notes: [signed], reason: cause.message });
     throw new WitnessError('witness-proof', cause.message, { cause });
   }
 }
 
-/** One line of each key. */
-function linesOf(keys: readonly VerifierKey[], lines: readonly NoteSignature[]): NoteSignature[] {
-  return keys.flatMap((key) => lines.find((line) => line.keyName === key.keyName && line.keyId === key.keyId) ?? []);
+/**
+ * What is evidence of a checkpoint whose lines of known keys are all valid: one line of each of these keys, and no extension lines
+ * that none of them covers, which anybody may have put there.
+ */
+function signedOnly({ text, signatures }: SignedNote, keys: readonly VerifierKey[]): SignedNote {
+  const signers = keys.filter((key) => signatures.some((line) => isOf(line, key)));
+  const coversText = signers.some(({ type }) => type === KEY_TYPE_ED25519);
+  // Origin, size and root hash.
+  const head = text.split('\n', 3).map((line) => `${line}\n`);
+  return {
+    text: coversText ? text : head.join(''),
+    signatures: signers.map((key) => signatures.find((line) => isOf(line, key))!),
+  };
 }
 
 async function keepFinding(options: AddCheckpointOptions, found: Omit<Finding, 'time'>): Promise<void> {

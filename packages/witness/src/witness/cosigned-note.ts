@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   CoreError,
   cosignatureTime,
+  KEY_TYPE_ED25519,
   loadSchemes,
   type NoteSignature,
   openCheckpoint,
@@ -9,8 +10,14 @@ import {
 } from '@vitrine/core';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
+import { isOf } from './key-lines.ts';
 import { originHash } from './origin-hash.ts';
 import { attempt, readIfThere } from './state-directory.ts';
+
+/** A line of a key whose type is known. */
+export interface TypedLine extends NoteSignature {
+  readonly type: number;
+}
 
 /** A checkpoint with the cosignatures that a witness returned for it. */
 export interface CosignedNote {
@@ -18,8 +25,10 @@ export interface CosignedNote {
   readonly note: Uint8Array;
   readonly text: string;
   readonly size: number;
-  /** The lines of the witness's keys of today. */
-  readonly cosignatures: readonly NoteSignature[];
+  /** One line of each key of the log that signed it. */
+  readonly logSignatures: readonly TypedLine[];
+  /** The newest line of each of the witness's keys of today. */
+  readonly cosignatures: readonly TypedLine[];
   /** The greatest time in them, in seconds since the Epoch: 0 if there are none. */
   readonly time: number;
 }
@@ -53,15 +62,20 @@ export async function openCosignedNote(
 ): Promise<CosignedNote> {
   const schemes = await loadSchemes([...logKeys, ...cosigners].map(({ type }) => type));
   const { note, checkpoint } = openCheckpoint(bytes, { origin, keys: logKeys, cosigners, schemes });
-  const own = note.verified.filter(({ verifier }) =>
-    cosigners.some(({ keyName, keyId }) => keyName === verifier.keyName && keyId === verifier.keyId),
-  );
-  const cosignatures = own.flatMap(({ verifier: { keyName, keyId }, signatures }) =>
-    signatures.map((signature) => ({ keyName, keyId, signature })),
-  );
+  const lines = note.verified.map(({ verifier: { keyName, keyId, type }, signatures }): TypedLine => {
+    // The log's own have a time too if they are of type 0x06.
+    const signature = type === KEY_TYPE_ED25519 ? signatures[0]! : newestOf(signatures);
+    return { keyName, keyId, type, signature };
+  });
+  const isOwn = (line: TypedLine): boolean => cosigners.some((key) => isOf(line, key));
+  const cosignatures = lines.filter(isOwn);
+  const logSignatures = lines.filter((line) => !isOwn(line));
   const time = Math.max(0, ...cosignatures.map(({ signature }) => cosignatureTime(signature)));
-  return { note: bytes, text: note.text, size: checkpoint.size, cosignatures, time };
+  return { note: bytes, text: note.text, size: checkpoint.size, logSignatures, cosignatures, time };
 }
+
+const newestOf = (signatures: readonly Uint8Array[]): Uint8Array =>
+  signatures.reduce((a, b) => (cosignatureTime(b) > cosignatureTime(a) ? b : a));
 
 /** Whether there is a cosigned note of a log, be it valid or not. @throws WitnessError `state-io` */
 export async function hasCosignedNote(stateDirectory: string, origin: string): Promise<boolean> {

@@ -1,7 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
-import { type Finding, findingId, formatFinding } from './finding.ts';
+import { type Finding, type FindingKind, findingId, formatFinding } from './finding.ts';
 import { originHash } from './origin-hash.ts';
 import { attempt } from './state-directory.ts';
 
@@ -11,13 +11,20 @@ const DIRECTORY = 'evidence';
 export interface EvidenceLimits {
   /** Most findings that only the log itself can have caused. One is proof; a log can sign as many as it likes. */
   readonly signed: number;
+  /** Most bytes of all of these together, but for the first, which is kept whatever it has. */
+  readonly signedBytes: number;
   /** Most findings that anybody who has its checkpoints can cause. */
   readonly unproven: number;
   /** Most bytes of one finding of the latter kind. */
   readonly unprovenBytes: number;
 }
 
-export const EVIDENCE_LIMITS: EvidenceLimits = { signed: 1000, unproven: 100, unprovenBytes: 64 * 1024 };
+export const EVIDENCE_LIMITS: EvidenceLimits = {
+  signed: 100,
+  signedBytes: 16 << 20,
+  unproven: 100,
+  unprovenBytes: 64 << 10,
+};
 
 /** What became of a finding. */
 export type Kept = 'new' | 'known' | 'dropped';
@@ -30,8 +37,8 @@ export class Evidence {
   readonly directory: string;
   readonly #limits: EvidenceLimits;
   #cleaned: Promise<void> | undefined;
-  /** The files of each log, by the hash of its origin. */
-  #files: Promise<Map<string, Set<string>>> | undefined;
+  /** The files of each log, by the hash of its origin: their names, and how many bytes they have. */
+  #files: Promise<Map<string, Map<string, number>>> | undefined;
 
   /** @param stateDirectory that of the state, in which the evidence has its own */
   constructor(stateDirectory: string, limits: EvidenceLimits = EVIDENCE_LIMITS) {
@@ -54,22 +61,15 @@ export class Evidence {
       this.#files = undefined;
     });
     const files = await this.#files;
-    const ofLog = files.get(hash) ?? new Set();
+    const ofLog = files.get(hash) ?? new Map<string, number>();
     if (ofLog.has(name)) return 'known';
     const bytes = formatFinding(finding);
-    const unproven = Array.from(ofLog).filter((other) => other.startsWith(`${hash}-unproven-`)).length;
-    const isFull =
-      kind === 'unproven'
-        ? unproven >= this.#limits.unproven || bytes.length > this.#limits.unprovenBytes
-        : ofLog.size - unproven >= this.#limits.signed;
-    if (isFull) return 'dropped';
-    files.set(hash, ofLog.add(name));
+    if (!this.#hasRoom(kind, bytes.length, ofLog)) return 'dropped';
+    files.set(hash, ofLog.set(name, bytes.length));
     try {
       await attempt(this.directory, async () => {
         await makeDirectoryDurably(this.directory);
-        // What a process left that was killed while it kept a finding, before others are written.
-        this.#cleaned ??= removeUnfinishedFiles(this.directory);
-        await this.#cleaned;
+        await this.#clean();
         await writeFileDurably(join(this.directory, name), bytes);
       });
     } catch (error) {
@@ -79,11 +79,34 @@ export class Evidence {
     return 'new';
   }
 
-  async #list(): Promise<Map<string, Set<string>>> {
-    const files = new Map<string, Set<string>>();
+  #hasRoom(kind: FindingKind, bytes: number, ofLog: ReadonlyMap<string, number>): boolean {
+    const { signed, signedBytes, unproven, unprovenBytes } = this.#limits;
+    const isUnproven = kind === 'unproven';
+    const sizes = Array.from(ofLog)
+      .filter(([name]) => name.includes('-unproven-') === isUnproven)
+      .map(([, size]) => size);
+    if (isUnproven) return sizes.length < unproven && bytes <= unprovenBytes;
+    const all = sizes.reduce((sum, size) => sum + size, bytes);
+    return sizes.length === 0 || (sizes.length < signed && all <= signedBytes);
+  }
+
+  /** Removes what a process left that was killed while it kept a finding, before others are written. */
+  #clean(): Promise<void> {
+    this.#cleaned ??= removeUnfinishedFiles(this.directory).catch((error) => {
+      // What failed may succeed later.
+      this.#cleaned = undefined;
+      throw error;
+    });
+    return this.#cleaned;
+  }
+
+  async #list(): Promise<Map<string, Map<string, number>>> {
+    const files = new Map<string, Map<string, number>>();
     for (const name of await evidenceFiles(this.directory)) {
       const hash = name.slice(0, name.indexOf('-'));
-      files.set(hash, (files.get(hash) ?? new Set()).add(name));
+      const path = join(this.directory, name);
+      const { size } = await attempt(path, () => stat(path));
+      files.set(hash, (files.get(hash) ?? new Map<string, number>()).set(name, size));
     }
     return files;
   }

@@ -14,6 +14,8 @@ import {
   verifySubtreeConsistency,
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
+import { checkLines } from './key-lines.ts';
+import { fitsMlDsa } from './ml-dsa-origin.ts';
 import { refusing } from './refusing.ts';
 
 /** What a request to cosign a subtree is judged by. */
@@ -21,7 +23,7 @@ export interface SignSubtreeOptions {
   /** The witness's keys: those of type 0x06 cosign. */
   readonly cosigners: readonly Cosigner[];
   isKnown(origin: string): Promise<boolean>;
-  /** Asked before anything is signed. Throws to refuse it. */
+  /** Asked before anything is verified or signed, which takes time. Throws to refuse it. */
   admit(origin: string): void;
 }
 
@@ -43,16 +45,23 @@ export async function signSubtree(body: Uint8Array, options: SignSubtreeOptions)
   if (!(await options.isKnown(origin))) {
     throw new WitnessError('witness-log', `the log ${quote(origin)} is not known here`);
   }
+  const signers = options.cosigners.filter(({ vkey }) => vkey.type === KEY_TYPE_ML_DSA_44_COSIGNATURE);
+  if (signers.length === 0 || !fitsMlDsa(origin)) {
+    throw new WitnessError('witness-signature', `no key of this witness can cosign subtrees of ${quote(origin)}`);
+  }
+  checkLines(
+    note.signatures,
+    options.cosigners.map(({ vkey }) => vkey),
+  );
+  options.admit(origin);
   const schemes = await loadSchemes(options.cosigners.map(({ vkey }) => vkey.type));
   const own = options.cosigners.map(({ vkey }) => verifierOf(vkey, { schemes }));
   refusing('witness-signature', () => openNote(note, own));
   refusing('witness-proof', () =>
     verifySubtreeConsistency({ start, end, size, subtreeRoot: request.subtreeRoot, root, proof: request.proof }),
   );
-  options.admit(origin);
   const signatures: NoteSignature[] = [];
-  for (const cosigner of options.cosigners) {
-    if (cosigner.vkey.type !== KEY_TYPE_ML_DSA_44_COSIGNATURE) continue;
+  for (const cosigner of signers) {
     signatures.push(await cosignSubtree({ origin, start, end, root: request.subtreeRoot }, cosigner));
   }
   return signatures;

@@ -1,4 +1,4 @@
-import { parseSignedNote, sha256, type VerifierKey } from '@vitrine/core';
+import { equalBytes, parseSignedNote, sha256, type VerifierKey } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 import {
   type CosignedNote,
@@ -136,12 +136,33 @@ export class WitnessState implements AsyncDisposable {
    */
   async add(checkpoint: SeenCheckpoint): Promise<void> {
     const { origin, size } = checkpoint;
-    const { seen: before, cosigned } = await this.#log(origin);
+    const { seen: before } = await this.#log(origin);
     if (before[0] !== undefined && size <= before[0].size) {
       throw new RangeError(
         `the newest checkpoint of ${origin} has ${before[0].size} entries, and is not replaced by ${size}`,
       );
     }
+    await this.#write(checkpoint, before);
+  }
+
+  /**
+   * Puts the newest checkpoint of its log in its own place, as other keys of the log signed it. As {@link add} otherwise.
+   *
+   * @throws RangeError unless it is of the newest one's tree
+   */
+  async renew(checkpoint: SeenCheckpoint): Promise<void> {
+    const { origin, size, root } = checkpoint;
+    const [newest, ...before] = (await this.#log(origin)).seen;
+    if (newest?.size !== size || !equalBytes(newest.root, root)) {
+      throw new RangeError(`the newest checkpoint of ${origin} is not of that tree`);
+    }
+    await this.#write(checkpoint, before);
+  }
+
+  /** @param before what was seen of the log earlier, newest first */
+  async #write(checkpoint: SeenCheckpoint, before: readonly SeenCheckpoint[]): Promise<void> {
+    const { origin, size } = checkpoint;
+    const { cosigned } = await this.#log(origin);
     const batch = this.#db.batch().put(keyOf(origin, size), new Uint8Array(encodeSeen(checkpoint)));
     for (const old of before.slice(this.#keep - 1)) batch.del(keyOf(origin, old.size));
     try {

@@ -1,5 +1,6 @@
 import {
   addSignatures,
+  type Cosigner,
   cosignatureTime,
   cosignerOf,
   formatSignedNote,
@@ -26,6 +27,8 @@ export interface TestWitness {
   readonly directory: string;
   readonly found: (readonly [Finding['kind'], Kept])[];
   readonly faults: unknown[];
+  /** How many signatures its keys have made. */
+  signatures: number;
   /** Seconds since the Epoch, to be set. */
   now: number;
   add(body: Uint8Array): Promise<Response>;
@@ -45,10 +48,17 @@ export async function testWitness(options: Partial<TestWitnessOptions> = {}): Pr
   const vkeys = logs.flatMap((log) => log.vkeys);
   const found: (readonly [Finding['kind'], Kept])[] = [];
   const faults: unknown[] = [];
+  const counted = ({ vkey, sign }: Cosigner): Cosigner => ({
+    vkey,
+    sign: (message) => {
+      test.signatures++;
+      return sign(message);
+    },
+  });
   const witness = await Witness.open({
     ...options,
     directory,
-    cosigners: keys.map((key) => cosignerOf(key, { schemes })),
+    cosigners: keys.map((key) => counted(cosignerOf(key, { schemes }))),
     keysOf: (origin) => vkeys.filter(({ keyName }) => keyName === origin),
     now: () => test.now,
     onFinding: ({ kind }, kept) => found.push([kind, kept]),
@@ -63,6 +73,7 @@ export async function testWitness(options: Partial<TestWitnessOptions> = {}): Pr
     directory,
     found,
     faults,
+    signatures: 0,
     now: TIME,
     add: (body) => post('/add-checkpoint', body),
     subtree: (body) => post('/sign-subtree', body),

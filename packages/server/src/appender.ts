@@ -1,5 +1,12 @@
-import { type Appended, type AppendedBatch, type Log, MAX_COMMIT_BYTES, MAX_COMMIT_ENTRIES } from '@vitrine/core/log';
-import { BodyBudget } from './body-budget.ts';
+import {
+  type Appended,
+  type AppendedBatch,
+  type BodyBudget,
+  type Log,
+  MAX_COMMIT_BYTES,
+  MAX_COMMIT_ENTRIES,
+} from '@vitrine/core/log';
+import { bodyBudget } from './body.ts';
 import { ServerError } from './error.ts';
 
 /** What may be waiting to become durable: some commits of the largest size. */
@@ -29,7 +36,7 @@ export class Appender {
     this.#log = log;
     const { maxEntries, maxBytes } = { ...QUEUE_LIMITS, ...limits };
     this.#maxEntries = maxEntries;
-    this.bodies = new BodyBudget(maxBytes);
+    this.bodies = bodyBudget(maxBytes);
     this.#onFailure = onFailure;
   }
 

@@ -1,8 +1,21 @@
 import type { IncomingMessage } from 'node:http';
+import { BodyBudget, type BodyRefusals, KeptBody } from '@vitrine/core/log';
 import type { Context } from 'hono';
-import type { BodyBudget, UnfinishedBody } from './body-budget.ts';
 import { ServerError } from './error.ts';
 import type { ServerEnv } from './observed.ts';
+
+const busy = (): ServerError =>
+  new ServerError('log-busy', 'too much is sent to this server at once: try again in a second');
+
+const REFUSALS: BodyRefusals = {
+  tooLarge: (limit) => new ServerError('http-too-large', `the body has more than ${limit} bytes`),
+  cutShort: (cause) => new ServerError('http-malformed', 'the body ended before its length', { cause }),
+  crowded: busy,
+  gaveWay: busy,
+};
+
+/** The memory for bodies, of so many bytes. */
+export const bodyBudget = (max: number): BodyBudget => new BodyBudget(max, REFUSALS);
 
 /** How a body is read. */
 export interface BodyOptions {
@@ -21,80 +34,20 @@ export interface BodyOptions {
  */
 export async function readBody({ req, env }: Context<ServerEnv>, { limit, budget }: BodyOptions): Promise<Uint8Array> {
   const encoding = req.header('content-encoding');
-  if (encoding !== undefined && encoding !== 'identity') {
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new ServerError('http-encoding', `a body has no content encoding here, and this one has "${encoding}"`);
   }
   const announced = Number(req.header('content-length') ?? 0);
-  if (announced > limit) throw tooLarge(limit);
+  if (announced > limit) throw REFUSALS.tooLarge(limit);
   const kept = new KeptBody(limit, budget);
   try {
     // Without a web stream between, because that costs more than all the rest.
     if (env?.incoming !== undefined) await readIncoming(env.incoming, kept);
-    else await readStream(req.raw.body, kept);
+    else if (req.raw.body !== null) await kept.read(req.raw.body);
     return kept.finish();
   } catch (error) {
     kept.abandon();
     throw error;
-  }
-}
-
-/** What has come of a body. Nothing of a chunk is kept but its bytes: its object is far larger than what a client may put into it. */
-class KeptBody implements UnfinishedBody {
-  size = 0;
-  /** Called when the body gives way to others. */
-  onDrop: ((reason: ServerError) => void) | undefined;
-  /** The first chunk, or an array with room for more. */
-  #bytes: Uint8Array = new Uint8Array(0);
-  #dropped: ServerError | undefined;
-  readonly #limit: number;
-  readonly #budget: BodyBudget;
-
-  constructor(limit: number, budget: BodyBudget) {
-    this.#limit = limit;
-    this.#budget = budget;
-  }
-
-  add(chunk: Uint8Array): void {
-    if (this.#dropped !== undefined) throw this.#dropped;
-    const size = this.size + chunk.length;
-    if (size > this.#limit) throw tooLarge(this.#limit);
-    this.#budget.take(chunk.length, this);
-    // What comes in one piece, as most do, is not copied.
-    if (this.size === 0) this.#bytes = chunk;
-    else {
-      if (size > this.#bytes.length) this.#grow(size);
-      this.#bytes.set(chunk, this.size);
-    }
-    this.size = size;
-  }
-
-  #grow(size: number): void {
-    const grown = new Uint8Array(Math.max(size, Math.min(this.#limit, 2 * this.#bytes.length)));
-    grown.set(this.#bytes);
-    this.#bytes = grown;
-  }
-
-  drop(reason: ServerError): void {
-    this.#dropped = reason;
-    this.#bytes = new Uint8Array(0);
-    this.onDrop?.(reason);
-  }
-
-  /** The whole body. @throws ServerError if it had to give way before this */
-  finish(): Uint8Array {
-    if (this.#dropped !== undefined) throw this.#dropped;
-    this.#budget.finish(this);
-    const { buffer, byteOffset } = this.#bytes;
-    // A small part of something large would keep all of that.
-    if (buffer.byteLength > 2 * this.size) return this.#bytes.slice(0, this.size);
-    return new Uint8Array(buffer, byteOffset, this.size);
-  }
-
-  /** It is not read to its end. */
-  abandon(): void {
-    if (this.#dropped !== undefined) return;
-    this.#budget.finish(this);
-    this.#budget.give(this.size);
   }
 }
 
@@ -113,19 +66,10 @@ function readIncoming(incoming: IncomingMessage, kept: KeptBody): Promise<void> 
       }
     };
     const onEnd = (): void => done();
-    const onClose = (): void => done(new ServerError('http-malformed', 'the body ended before its length'));
+    const onClose = (): void => done(REFUSALS.cutShort());
     kept.onDrop = done;
     // It may have gone away while nobody was looking.
     if (incoming.destroyed && !incoming.readableEnded) onClose();
     else incoming.on('data', onData).on('end', onEnd).on('error', onClose).on('close', onClose);
   });
-}
-
-async function readStream(body: ReadableStream<Uint8Array> | null, kept: KeptBody): Promise<void> {
-  if (body === null) return;
-  for await (const chunk of body) kept.add(chunk);
-}
-
-function tooLarge(limit: number): ServerError {
-  return new ServerError('http-too-large', `the body has more than ${limit} bytes`);
 }

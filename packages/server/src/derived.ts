@@ -1,8 +1,7 @@
 import { type CborValue, decodeCbor, encodeCbor } from '@vitrine/core';
 import type { Store } from '@vitrine/core/log';
 import type { Hono } from 'hono';
-import { readBody } from './body.ts';
-import { BodyBudget } from './body-budget.ts';
+import { bodyBudget, readBody } from './body.ts';
 import { FRESH } from './caching.ts';
 import { ServerError } from './error.ts';
 import { CBOR_TYPE } from './media-types.ts';
@@ -33,7 +32,7 @@ const HEX = /^(?:[0-9a-f]{2}){0,128}$/;
  * `GET /derived/<prefix>` for all pairs below a prefix. Whoever uses them checks them against the checkpoint.
  */
 export function derivedRoutes(app: Hono<ServerEnv>, source: DerivedSource): void {
-  const budget = new BodyBudget(MAX_BODY_BYTES);
+  const budget = bodyBudget(MAX_BODY_BYTES);
   app.post('/derived', async (c) => {
     queryOf(c.req, []);
     const body = await readBody(c, { limit: MAX_BODY_SIZE, budget });

@@ -9,8 +9,7 @@ import { runInNewContext } from 'node:vm';
 import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parseAddress } from '../src/address.ts';
-import { readBody } from '../src/body.ts';
-import { BodyBudget } from '../src/body-budget.ts';
+import { bodyBudget, readBody } from '../src/body.ts';
 import { listen } from '../src/listen.ts';
 import { Metrics } from '../src/metrics.ts';
 import type { ServerEnv } from '../src/observed.ts';
@@ -335,7 +334,7 @@ describe('a body', () => {
   });
 
   test('that came in a small part of a buffer does not keep that', async () => {
-    const budget = new BodyBudget(1000);
+    const budget = bodyBudget(1000);
     const kept: number[] = [];
     const app = new Hono<ServerEnv>().post('/', async (c) => {
       kept.push((await readBody(c, { limit: 1000, budget })).buffer.byteLength);
@@ -458,7 +457,7 @@ describe('a slow client', () => {
 
   test('that sends its body slowly, or does not take its answer, gives way to others', async () => {
     const large = new Uint8Array(50_000_000);
-    const budget = new BodyBudget(10_000);
+    const budget = bodyBudget(10_000);
     const app = new Hono<ServerEnv>()
       .get('/large', (c) => c.body(large))
       .post('/read', async (c) => c.text(String((await readBody(c, { limit: 1000, budget })).length)));

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, onTestFinished, test } from 'vitest';
-import { BodyBudget, MAX_BODY_SIZE, withBody } from '../src/http/read-body.ts';
+import { bodyBudget, MAX_BODY_SIZE, withBody } from '../src/http/read-body.ts';
 import { eventually } from './support/eventually.ts';
 import { TestLog, utf8 } from './support/logs.ts';
 import { refusal } from './support/refusal.ts';
@@ -43,7 +43,7 @@ class Sending {
 }
 
 test('Bodies that are kept at one time are limited together, and what one had is free after it', async () => {
-  const budget = new BodyBudget(10);
+  const budget = bodyBudget(10);
   const options = { limit: 8, budget };
   const body = (size: number): Request => request(new Uint8Array(size));
   await withBody(body(8), options, async () => {
@@ -60,7 +60,7 @@ test('Bodies that are kept at one time are limited together, and what one had is
 });
 
 test('A body has all bytes that came, in whatever pieces, and no more than its limit', async () => {
-  const options = { limit: 1000, budget: new BodyBudget(1000) };
+  const options = { limit: 1000, budget: bodyBudget(1000) };
   const sent = Uint8Array.from({ length: 1000 }, (_, i) => i);
   for (const piece of [1, 7, 512, 1000]) {
     const stream = new ReadableStream<Uint8Array>({
@@ -96,7 +96,7 @@ test('Nothing is kept of the pieces in which a body comes but their bytes', asyn
     },
     { highWaterMark: 0 },
   );
-  void withBody(request(stalled), { limit: MAX_BODY_SIZE, budget: new BodyBudget(1 << 20) }, async () => {});
+  void withBody(request(stalled), { limit: MAX_BODY_SIZE, budget: bodyBudget(1 << 20) }, async () => {});
   await eventually(() => expect(pieces).toHaveLength(10_000));
   await eventually(() => {
     collect();
@@ -105,7 +105,7 @@ test('Nothing is kept of the pieces in which a body comes but their bytes', asyn
 });
 
 test('The body that has been unfinished the longest gives way to one that needs the room', async () => {
-  const options = { limit: 8, budget: new BodyBudget(10) };
+  const options = { limit: 8, budget: bodyBudget(10) };
   const [first, second, third] = [new Sending(), new Sending(), new Sending()];
   const results = [first, second, third].map(({ request }) =>
     withBody(request, options, async (body) => body.length).catch(async (error) => error.code),
@@ -122,7 +122,7 @@ test('The body that has been unfinished the longest gives way to one that needs 
 });
 
 test('A body that gave way just when it came to its end is not taken for an empty one', async () => {
-  const budget = new BodyBudget(10);
+  const budget = bodyBudget(10);
   const sending = new Sending();
   const result = refusal(withBody(sending.request, { limit: 8, budget }, async () => {}));
   await sending.send(3);

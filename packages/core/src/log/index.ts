@@ -10,6 +10,7 @@ export {
 } from './durable-file.ts';
 export { type Exported, exportTiles, removePartialTiles, tidyExport } from './export-tiles.ts';
 export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
+export { BodyBudget, type BodyRefusals, KeptBody, type UnfinishedBody } from './http-body.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';
 export type { HttpStoreOptions } from './http-store.ts';

@@ -2,7 +2,7 @@ import { formatSignatureLines } from '@vitrine/core';
 import { Hono } from 'hono';
 import type { Cosigned, Witness } from '../witness/witness.ts';
 import { answer, errorAnswer, PLAIN, problem } from './answer.ts';
-import { BodyBudget, MAX_BODY_SIZE, withBody } from './read-body.ts';
+import { bodyBudget, MAX_BODY_SIZE, withBody } from './read-body.ts';
 
 /** How a witness is served. */
 export interface WitnessAppOptions {
@@ -24,7 +24,7 @@ const BODY_BUDGET = 64 << 20;
  */
 export function witnessApp({ witness, signsSubtrees = false, onCosigned, onFault }: WitnessAppOptions): Hono {
   const app = new Hono();
-  const bodies = { limit: MAX_BODY_SIZE, budget: new BodyBudget(BODY_BUDGET) };
+  const bodies = { limit: MAX_BODY_SIZE, budget: bodyBudget(BODY_BUDGET) };
   app.post('/add-checkpoint', async (c) => {
     const cosigned = await withBody(c.req.raw, bodies, (body) => witness.addCheckpoint(body));
     onCosigned?.(cosigned);

@@ -4,7 +4,7 @@ import { formatSignatureLines, type NoteSignature } from '@vitrine/core';
 import { Hono } from 'hono';
 import { WitnessError } from '../error.ts';
 import { answer, errorAnswer, PLAIN, problem } from '../http/answer.ts';
-import { BodyBudget, MAX_BODY_SIZE, withBody } from '../http/read-body.ts';
+import { bodyBudget, MAX_BODY_SIZE, withBody } from '../http/read-body.ts';
 import { originHash } from '../witness/origin-hash.ts';
 import { type AddEntriesAnswer, addEntries } from './add-entries.ts';
 import { ByteStream } from './byte-stream.ts';
@@ -43,7 +43,7 @@ const INDEX_PREFIX = '/index';
  */
 export function mirrorApp({ mirror, onPending, waitTimeout = WAIT_TIMEOUT, onFault }: MirrorAppOptions): Hono {
   const app = new Hono();
-  const budget = new BodyBudget(BODY_BUDGET);
+  const budget = bodyBudget(BODY_BUDGET);
   const uploads = new Uploads(MAX_UPLOADS);
 
   app.post('/add-checkpoint', async (c) => {

@@ -100,18 +100,12 @@ export class StreamHeads {
     };
     try {
       await makeDirectoryDurably(directory);
-      const left = names.values();
-      let failed = false;
+      // The worker that fails ends it for all.
+      const left = (function* () {
+        yield* names;
+      })();
       const worker = async (): Promise<void> => {
-        for (const name of left) {
-          if (failed) return;
-          try {
-            await write(name);
-          } catch (error) {
-            failed = true;
-            throw error;
-          }
-        }
+        for (const name of left) await write(name);
       };
       // All of them, so that none writes an older head over one that is written after a failure.
       const results = await Promise.allSettled(Array.from({ length: PARALLEL }, worker));

@@ -40,15 +40,9 @@ export async function readBody({ req, env }: Context<ServerEnv>, { limit, budget
   const announced = Number(req.header('content-length') ?? 0);
   if (announced > limit) throw REFUSALS.tooLarge(limit);
   const kept = new KeptBody(limit, budget);
-  try {
-    // Without a web stream between, because that costs more than all the rest.
-    if (env?.incoming !== undefined) await readIncoming(env.incoming, kept);
-    else if (req.raw.body !== null) await kept.read(req.raw.body);
-    return kept.finish();
-  } catch (error) {
-    kept.abandon();
-    throw error;
-  }
+  // Without a web stream between, because that costs more than all the rest.
+  if (env?.incoming !== undefined) return kept.whole(readIncoming(env.incoming, kept));
+  return kept.whole(kept.read(req.raw.body));
 }
 
 function readIncoming(incoming: IncomingMessage, kept: KeptBody): Promise<void> {

@@ -100,8 +100,9 @@ export class KeptBody implements UnfinishedBody {
     this.size = size;
   }
 
-  /** Adds all that comes. @throws as {@link add}; `cutShort` */
-  async read(stream: ReadableStream<Uint8Array>): Promise<void> {
+  /** Adds all that comes; null for a request without a body. @throws as {@link add}; `cutShort` */
+  async read(stream: ReadableStream<Uint8Array> | null): Promise<void> {
+    if (stream === null) return;
     const reader = stream.getReader();
     try {
       for (;;) {
@@ -129,6 +130,17 @@ export class KeptBody implements UnfinishedBody {
     // A small part of something large would keep all of that.
     if (buffer.byteLength > 2 * this.size) return this.#bytes.slice(0, this.size);
     return new Uint8Array(buffer, byteOffset, this.size);
+  }
+
+  /** The whole body, once `fill` has added all of it. @throws what it throws, and nothing is kept then; as {@link finish} */
+  async whole(fill: Promise<void>): Promise<Uint8Array> {
+    try {
+      await fill;
+      return this.finish();
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
   }
 
   /** It is not read to its end. */

@@ -47,21 +47,12 @@ export async function withBody<T>(
     throw new WitnessError('witness-request', 'a request has no content encoding here');
   }
   if (Number(request.headers.get('content-length') ?? 0) > limit) throw REFUSALS.tooLarge(limit);
-  const body = await readBody(request, new KeptBody(limit, budget));
+  const kept = new KeptBody(limit, budget);
+  const body = await kept.whole(kept.read(request.body));
   try {
     checkLineCount(body);
     return await use(body);
   } finally {
     budget.give(body.length);
-  }
-}
-
-async function readBody({ body }: Request, kept: KeptBody): Promise<Uint8Array> {
-  try {
-    if (body !== null) await kept.read(body);
-    return kept.finish();
-  } catch (error) {
-    kept.abandon();
-    throw error;
   }
 }

@@ -47,6 +47,7 @@ export {
 } from './note/add-checkpoint.ts';
 export { type Checkpoint, formatCheckpoint, parseCheckpoint } from './note/checkpoint.ts';
 export { type CosignRequest, cosign, cosignatureTime } from './note/cosignature.ts';
+export { fitsCosignedMessage } from './note/cosigned-message.ts';
 export { type Cosigner, cosignerOf } from './note/cosigner.ts';
 export { ed25519Signer } from './note/ed25519.ts';
 export { formatPolicy } from './note/format-policy.ts';
@@ -70,7 +71,16 @@ export { type PolicyLine, policyLines } from './note/policy-line.ts';
 export { formatPrivateKey, type PrivateKey, parsePrivateKey, privateKeyFromSeed } from './note/private-key.ts';
 export { describeQuorum, quorumSatisfied, quorumSize } from './note/quorum.ts';
 export { formatSignSubtree, MAX_SIGN_SUBTREE_SIZE, parseSignSubtree, type SignSubtree } from './note/sign-subtree.ts';
-export { formatSignatureLines, MAX_NOTE_SIZE, type NoteSignature, parseSignatureLines } from './note/signature-line.ts';
+export {
+  formatSignatureLines,
+  isLineOf,
+  isSameLine,
+  type LineKey,
+  MAX_NOTE_SIGNATURES,
+  MAX_NOTE_SIZE,
+  type NoteSignature,
+  parseSignatureLines,
+} from './note/signature-line.ts';
 export type { SchemeOptions, SignatureScheme } from './note/signature-scheme.ts';
 export {
   addSignatures,

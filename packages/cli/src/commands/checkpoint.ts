@@ -8,6 +8,7 @@ import {
   formatKeyId,
   formatSignedNote,
   formatVkey,
+  isLineOf,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   loadSchemes,
   MAX_NOTE_SIZE,
@@ -94,8 +95,7 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
   const shown = path === '-' ? 'standard input' : path;
   const lines = naming(shown, () => parseSignatureLines(answer));
   const witnesses = policy.witnesses.map(({ key }) => key);
-  const isKnown = (line: NoteSignature): boolean =>
-    witnesses.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
+  const isKnown = (line: NoteSignature): boolean => witnesses.some((key) => isLineOf(line, key));
   for (const { keyName, keyId } of lines.filter((line) => !isKnown(line))) {
     context.output.note(`ignored the line of ${keyName} ${formatKeyId(keyId)}: the policy has no such witness`);
   }
@@ -119,7 +119,7 @@ async function addOwnSignature(context: Context, log: Log, options: Options): Pr
   const key = await ownMlDsaKey(context, log, options);
   const { note } = log.checkpoint();
   const parsed = parseSignedNote(note);
-  if (parsed.signatures.some(({ keyName, keyId }) => keyName === key.vkey.keyName && keyId === key.vkey.keyId)) return;
+  if (parsed.signatures.some((line) => isLineOf(line, key.vkey))) return;
   const schemes = await loadSchemes([key.vkey.type]);
   const line = await cosign({ text: parsed.text, cosigner: cosignerOf(key, { schemes }), time: context.now() });
   const signed = formatSignedNote(addSignatures(parsed, [line]));
@@ -141,10 +141,10 @@ async function ownMlDsaKey(context: Context, log: Log, { key: keyFile, json }: O
 
 function checkpointJson(log: LogReading, { size, root, note }: LogCheckpoint): unknown {
   const own = log.description.vkeys.map(parseVkey);
-  const signatures = parseSignedNote(note).signatures.map(({ keyName, keyId }) => ({
-    keyName,
-    keyId: formatKeyId(keyId),
-    log: own.some((key) => key.keyName === keyName && key.keyId === keyId),
+  const signatures = parseSignedNote(note).signatures.map((line) => ({
+    keyName: line.keyName,
+    keyId: formatKeyId(line.keyId),
+    log: own.some((key) => isLineOf(line, key)),
   }));
   return {
     origin: log.origin,

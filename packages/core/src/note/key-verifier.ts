@@ -1,6 +1,7 @@
 import { cosignatureVerifier } from './cosignature.ts';
 import { ed25519Verifier } from './ed25519.ts';
 import { KEY_TYPE_ED25519 } from './key-type.ts';
+import { isLineOf } from './signature-line.ts';
 import type { SchemeOptions } from './signature-scheme.ts';
 import type { SignedNote } from './signed-note.ts';
 import type { Verifier } from './verifier.ts';
@@ -22,6 +23,6 @@ export function verifierOf(vkey: VerifierKey, options: SchemeOptions = {}): Veri
  */
 export function verifiersOf(note: SignedNote, keys: readonly VerifierKey[], options: SchemeOptions): Verifier[] {
   return keys
-    .filter((key) => note.signatures.some((line) => line.keyName === key.keyName && line.keyId === key.keyId))
+    .filter((key) => note.signatures.some((line) => isLineOf(line, key)))
     .map((key) => verifierOf(key, options));
 }

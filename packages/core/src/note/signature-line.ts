@@ -1,4 +1,5 @@
 import { formatBase64, parseBase64 } from '../bytes/base64.ts';
+import { equalBytes } from '../bytes/equal.ts';
 import { CoreError } from '../error.ts';
 import { isKeyName, KEY_NAME_RULE } from './key-name.ts';
 import { reading } from './reading.ts';
@@ -103,4 +104,17 @@ export function formatSignatureLines(signatures: readonly NoteSignature[]): Uint
   const bytes = encodeUtf8(writeSignatureLines(signatures));
   checkNoteSize(bytes.length);
   return bytes;
+}
+
+/** A key as signature lines name it. */
+export type LineKey = Pick<NoteSignature, 'keyName' | 'keyId'>;
+
+/** Whether a line has the name and the ID of a key, which says nothing of whether it is by it. */
+export function isLineOf(line: LineKey, { keyName, keyId }: LineKey): boolean {
+  return line.keyName === keyName && line.keyId === keyId;
+}
+
+/** Whether two lines are the same, byte for byte. */
+export function isSameLine(a: NoteSignature, b: NoteSignature): boolean {
+  return isLineOf(a, b) && equalBytes(a.signature, b.signature);
 }

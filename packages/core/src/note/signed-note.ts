@@ -1,6 +1,7 @@
-import { equalBytes } from '../bytes/equal.ts';
 import {
   checkNoteSize,
+  isLineOf,
+  isSameLine,
   malformedNote,
   type NoteSignature,
   readSignatureLines,
@@ -80,7 +81,7 @@ export async function signNote(text: string, signers: readonly Signer[]): Promis
  */
 export function addSignatures(note: SignedNote, signatures: readonly NoteSignature[]): SignedNote {
   const all: NoteSignature[] = [...note.signatures];
-  for (const added of signatures) if (!all.some((known) => isSame(known, added))) all.push(added);
+  for (const added of signatures) if (!all.some((known) => isSameLine(known, added))) all.push(added);
   const result = { text: note.text, signatures: all };
   formatSignedNote(result);
   return result;
@@ -94,12 +95,8 @@ export function addSignatures(note: SignedNote, signatures: readonly NoteSignatu
  */
 export function renewSignatures(note: SignedNote, signatures: readonly NoteSignature[]): SignedNote {
   const kept = note.signatures.filter((line) => {
-    const again = signatures.filter(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
-    return again.length === 0 || again.some((other) => isSame(line, other));
+    const again = signatures.filter((other) => isLineOf(other, line));
+    return again.length === 0 || again.some((other) => isSameLine(line, other));
   });
   return addSignatures({ text: note.text, signatures: kept }, signatures);
-}
-
-function isSame(a: NoteSignature, b: NoteSignature): boolean {
-  return a.keyName === b.keyName && a.keyId === b.keyId && equalBytes(a.signature, b.signature);
 }

@@ -1,6 +1,7 @@
 import {
   CoreError,
   cosignatureTime,
+  isLineOf,
   NO_QUORUM,
   type Policy,
   parseSignedNote,
@@ -186,7 +187,7 @@ export class Gatherer implements AsyncDisposable {
     if (cosigned === undefined) return asked;
     const { signatures } = parseSignedNote(cosigned.note);
     for (const { name, key } of asked.endpoint.witnesses) {
-      const line = signatures.find(({ keyName, keyId }) => keyName === key.keyName && keyId === key.keyId);
+      const line = signatures.find((one) => isLineOf(one, key));
       if (line === undefined) continue;
       asked.size = cosigned.size;
       asked.cosigned.set(name, { size: cosigned.size, time: cosignatureTime(line.signature) });

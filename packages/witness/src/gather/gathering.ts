@@ -2,6 +2,7 @@ import {
   CoreError,
   cosignatureTime,
   formatSignedNote,
+  isLineOf,
   type Policy,
   parseSignedNote,
   renewSignatures,
@@ -30,7 +31,7 @@ export class Gathering {
   /** Adds lines, each in the place of an older one of its key. Whether any was new. */
   add(lines: readonly WitnessLine[]): boolean {
     const newer = lines.filter(({ line, time }) => {
-      const before = this.#note.signatures.filter((l) => l.keyName === line.keyName && l.keyId === line.keyId);
+      const before = this.#note.signatures.filter((other) => isLineOf(other, line));
       return before.every(({ signature }) => cosignatureTime(signature) < time);
     });
     if (newer.length === 0) return false;

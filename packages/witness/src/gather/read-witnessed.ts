@@ -1,4 +1,11 @@
-import { CoreError, cosignatureTime, openCheckpoint, type SignatureScheme, type VerifierKey } from '@vitrine/core';
+import {
+  CoreError,
+  cosignatureTime,
+  isLineOf,
+  openCheckpoint,
+  type SignatureScheme,
+  type VerifierKey,
+} from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 import { originHash } from '../witness/origin-hash.ts';
 import { askOnce, type HttpQuestion } from './http-answer.ts';
@@ -41,7 +48,7 @@ export async function readWitnessed(
     const { checkpoint, note } = openCheckpoint(body, { origin, keys, cosigners, schemes });
     const times = new Map<string, number>();
     for (const { verifier, signatures } of note.verified) {
-      const known = witnesses.find(({ key }) => key.keyName === verifier.keyName && key.keyId === verifier.keyId);
+      const known = witnesses.find(({ key }) => isLineOf(verifier, key));
       if (known !== undefined) times.set(known.name, Math.max(...signatures.map(cosignatureTime)));
     }
     if (times.size > 0) return { size: checkpoint.size, root: checkpoint.root, note: body, times };

@@ -3,6 +3,7 @@ import {
   CoreError,
   cosignatureTime,
   formatSignedNote,
+  isLineOf,
   type NoteSignature,
   openCheckpoint,
   parseDecimal,
@@ -83,12 +84,9 @@ export function openAnswer(
 }
 
 /** The line of a key that says the latest time, if there is one. @throws CoreError `cosignature-malformed` */
-function newestBy(
-  lines: readonly NoteSignature[],
-  { keyName, keyId }: VerifierKey,
-): readonly Omit<WitnessLine, 'witness'>[] {
+function newestBy(lines: readonly NoteSignature[], key: VerifierKey): readonly Omit<WitnessLine, 'witness'>[] {
   return lines
-    .filter((line) => line.keyName === keyName && line.keyId === keyId)
+    .filter((line) => isLineOf(line, key))
     .map((line) => ({ line, time: cosignatureTime(line.signature) }))
     .sort((a, b) => b.time - a.time)
     .slice(0, 1);

@@ -2,9 +2,14 @@ import {
   CoreError,
   type Cosigner,
   equalBytes,
+  fitsCosignedMessage,
   formatSignatureLines,
   formatSignedNote,
+  isLineOf,
+  isSameLine,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  type LineKey,
+  MAX_NOTE_SIGNATURES,
   MAX_NOTE_SIZE,
   type NoteSignature,
   openNote,
@@ -24,12 +29,6 @@ export interface MirrorKeys {
   readonly indexKeys?: readonly Cosigner[] | undefined;
 }
 
-/** Bytes of an origin in a cosignature of type 0x06. https://c2sp.org/tlog-cosignature#ml-dsa-44-signed-message */
-const MAX_ML_DSA_ORIGIN = 255;
-
-/** https://c2sp.org/signed-note#format: as many as a note can have here. */
-const MAX_SIGNATURES = 64;
-
 /**
  * Each statement has a cosigner of its own, with its own name and keys: who says that the index is right is not the one who says
  * that the tree is stored, and neither is the log. https://c2sp.org/tlog-mirror#add-checkpoint
@@ -39,7 +38,7 @@ const MAX_SIGNATURES = 64;
 export function checkCosigners(logKeys: readonly VerifierKey[], { keys = [], indexKeys = [] }: MirrorKeys): void {
   const origin = logKeys[0]?.keyName ?? '';
   for (const { type } of vkeysOf({ keys, indexKeys })) {
-    if (type === KEY_TYPE_ML_DSA_44_COSIGNATURE && new TextEncoder().encode(origin).length > MAX_ML_DSA_ORIGIN) {
+    if (type === KEY_TYPE_ML_DSA_44_COSIGNATURE && !fitsCosignedMessage(origin)) {
       throw new WitnessError(
         'mirror-key',
         `an ML-DSA-44 cosignature has no room for an origin as long as ${quote(origin)}`,
@@ -71,18 +70,18 @@ export function vkeysOf({ keys = [], indexKeys = [] }: MirrorKeys): VerifierKey[
 }
 
 /** The lines of a note that are by some keys. */
-export function linesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): NoteSignature[] {
+export function linesBy(note: Uint8Array, keys: readonly LineKey[]): NoteSignature[] {
   return parseSignedNote(note).signatures.filter((line) => isBy(line, keys));
 }
 
 /** A note with no other lines than those by some keys. @throws CoreError `note-malformed` if there are none */
-export function onlyLinesBy(note: Uint8Array, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): Uint8Array {
+export function onlyLinesBy(note: Uint8Array, keys: readonly LineKey[]): Uint8Array {
   return formatSignedNote({ text: parseSignedNote(note).text, signatures: linesBy(note, keys) });
 }
 
 /** Whether a line is among others, byte for byte. */
 export const isOneOf = (line: NoteSignature, lines: readonly NoteSignature[]): boolean =>
-  lines.some((other) => isBy(line, [other]) && equalBytes(line.signature, other.signature));
+  lines.some((other) => isSameLine(line, other));
 
 /**
  * The lines of a note that have the name and the ID of a key and are not by it. Whoever passes signatures on that nobody has
@@ -110,8 +109,8 @@ export function falseLines(
   });
 }
 
-function isBy(line: NoteSignature, keys: readonly Pick<VerifierKey, 'keyName' | 'keyId'>[]): boolean {
-  return keys.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId);
+function isBy(line: NoteSignature, keys: readonly LineKey[]): boolean {
+  return keys.some((key) => isLineOf(line, key));
 }
 
 /** What a checkpoint of a mirror is made of. */
@@ -134,11 +133,11 @@ export function publishedNote({ signed, own, others, before }: PublishedNotePart
   const mine = [...signatures, ...own];
   // Nobody speaks for the log or for the mirror.
   const theirs = [...others, ...kept].filter((line, i, all) => {
-    const first = all.findIndex((other) => other.keyName === line.keyName && other.keyId === line.keyId);
+    const first = all.findIndex((other) => isLineOf(other, line));
     return first === i && !isBy(line, mine);
   });
   let room = MAX_NOTE_SIZE - new TextEncoder().encode(`${text}\n`).length - sizeOf(mine);
-  const fitting = theirs.slice(0, Math.max(0, MAX_SIGNATURES - mine.length)).filter((line) => {
+  const fitting = theirs.slice(0, Math.max(0, MAX_NOTE_SIGNATURES - mine.length)).filter((line) => {
     const size = sizeOf([line]);
     if (size > room) return false;
     room -= size;

@@ -1,6 +1,7 @@
 import {
   equalBytes,
   formatAddCheckpoint,
+  isLineOf,
   type OpenedCheckpoint,
   openCheckpoint,
   parseVkey,
@@ -163,9 +164,9 @@ export class PendingCheckpoints {
 
   /** Without the log's key of type 0x01 it could not be published. https://c2sp.org/tlog-tiles#checkpoints */
   #checkSigned({ signatures }: SeenCheckpoint): void {
-    const { keyName, keyId } = this.#options.replica.key;
-    if (signatures.some((line) => line.keyName === keyName && line.keyId === keyId)) return;
-    throw new WitnessError('witness-signature', `the key of ${keyName} of type 0x01 did not sign the checkpoint`);
+    const { key } = this.#options.replica;
+    if (signatures.some((line) => isLineOf(line, key))) return;
+    throw new WitnessError('witness-signature', `the key of ${key.keyName} of type 0x01 did not sign the checkpoint`);
   }
 
   async #check(): Promise<void> {

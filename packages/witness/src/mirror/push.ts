@@ -2,6 +2,7 @@ import {
   CoreError,
   formatAddCheckpoint,
   formatSignedNote,
+  isLineOf,
   loadSchemes,
   type NoteSignature,
   openCheckpoint,
@@ -145,12 +146,10 @@ async function openCosignatures(
   keys: readonly VerifierKey[],
 ): Promise<NoteSignature[]> {
   try {
-    const lines = parseSignatureLines(body).filter((line) =>
-      keys.some(({ keyName, keyId }) => keyName === line.keyName && keyId === line.keyId),
-    );
+    const lines = parseSignatureLines(body).filter((line) => keys.some((key) => isLineOf(line, key)));
     if (lines.length === 0) throw new WitnessError('mirror-signature', 'no known key of the mirror has cosigned');
     const { text, signatures } = parseSignedNote(note);
-    const own = signatures.filter(({ keyName, keyId }) => keyName === log.key.keyName && keyId === log.key.keyId);
+    const own = signatures.filter((line) => isLineOf(line, log.key));
     const schemes = await loadSchemes(keys.map(({ type }) => type));
     const signed = formatSignedNote({ text, signatures: [...own, ...lines] });
     openCheckpoint(signed, { origin: log.origin, keys: [log.key], cosigners: keys, schemes });

@@ -4,6 +4,7 @@ import {
   EMPTY_ROOT,
   equalBytes,
   formatSignedNote,
+  isLineOf,
   KEY_TYPE_ED25519,
   loadSchemes,
   type OpenedCheckpoint,
@@ -19,7 +20,7 @@ import { WitnessError } from '../error.ts';
 import { readEarlierFile } from './earlier-file.ts';
 import type { Evidence, Kept } from './evidence.ts';
 import type { Finding, FindingKind } from './finding.ts';
-import { checkLines, isOf } from './key-lines.ts';
+import { checkLines } from './key-lines.ts';
 import { refusing } from './refusing.ts';
 import { type SeenCheckpoint, seenCheckpoint } from './seen-checkpoint.ts';
 import type { WitnessState } from './witness-state.ts';
@@ -131,7 +132,7 @@ export async function addCheckpoint<T>(
 
 /** Whether the log signed the tree that was seen last with a further key of its own. */
 const hasNewKey = ({ signatures }: SeenCheckpoint, newest?: SeenCheckpoint): boolean =>
-  signatures.some((line) => newest?.keys.some((key) => isOf(line, key)) === false);
+  signatures.some((line) => newest?.keys.some((key) => isLineOf(line, key)) === false);
 
 /** What was seen of the log, newest first, be it only by an earlier version of the program. */
 async function seenBefore(
@@ -173,13 +174,13 @@ async function openRequested(
  * that none of them covers, which anybody may have put there.
  */
 function signedOnly({ text, signatures }: SignedNote, keys: readonly VerifierKey[]): SignedNote {
-  const signers = keys.filter((key) => signatures.some((line) => isOf(line, key)));
+  const signers = keys.filter((key) => signatures.some((line) => isLineOf(line, key)));
   const coversText = signers.some(({ type }) => type === KEY_TYPE_ED25519);
   // Origin, size and root hash.
   const head = text.split('\n', 3).map((line) => `${line}\n`);
   return {
     text: coversText ? text : head.join(''),
-    signatures: signers.map((key) => signatures.find((line) => isOf(line, key))!),
+    signatures: signers.map((key) => signatures.find((line) => isLineOf(line, key))!),
   };
 }
 

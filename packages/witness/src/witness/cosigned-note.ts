@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import {
   CoreError,
   cosignatureTime,
+  isLineOf,
   KEY_TYPE_ED25519,
   loadSchemes,
   type NoteSignature,
@@ -10,7 +11,6 @@ import {
 } from '@vitrine/core';
 import { makeDirectoryDurably, removeUnfinishedFiles, writeFileDurably } from '@vitrine/core/log';
 import { WitnessError } from '../error.ts';
-import { isOf } from './key-lines.ts';
 import { originHash } from './origin-hash.ts';
 import { attempt, readIfThere } from './state-directory.ts';
 
@@ -67,7 +67,7 @@ export async function openCosignedNote(
     const signature = type === KEY_TYPE_ED25519 ? signatures[0]! : newestOf(signatures);
     return { keyName, keyId, type, signature };
   });
-  const isOwn = (line: TypedLine): boolean => cosigners.some((key) => isOf(line, key));
+  const isOwn = (line: TypedLine): boolean => cosigners.some((key) => isLineOf(line, key));
   const cosignatures = lines.filter(isOwn);
   const logSignatures = lines.filter((line) => !isOwn(line));
   const time = Math.max(0, ...cosignatures.map(({ signature }) => cosignatureTime(signature)));

@@ -1,16 +1,8 @@
-import type { NoteSignature, VerifierKey } from '@vitrine/core';
+import { isLineOf, type NoteSignature, type VerifierKey } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 
 /** Lines of one key in one note: a key that signs a checkpoint again gives it another time. */
 const MAX_LINES_OF_KEY = 4;
-
-/** A key as signature lines name it. */
-export type LineKey = Pick<VerifierKey, 'keyName' | 'keyId'>;
-
-/** Whether a line has the name and ID of this key. */
-export function isOf(line: LineKey, { keyName, keyId }: LineKey): boolean {
-  return line.keyName === keyName && line.keyId === keyId;
-}
 
 /**
  * Bounds what a note costs, before anything in it is verified: anybody can collect the lines by which a key signed one checkpoint
@@ -20,7 +12,7 @@ export function isOf(line: LineKey, { keyName, keyId }: LineKey): boolean {
  */
 export function checkLines(lines: readonly NoteSignature[], keys: readonly VerifierKey[]): void {
   for (const key of keys) {
-    const { length } = lines.filter((line) => isOf(line, key));
+    const { length } = lines.filter((line) => isLineOf(line, key));
     if (length <= MAX_LINES_OF_KEY) continue;
     throw new WitnessError(
       'witness-request',

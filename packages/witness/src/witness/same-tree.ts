@@ -2,13 +2,13 @@ import {
   CoreError,
   cosignatureTime,
   formatSignedNote,
+  isLineOf,
   KEY_TYPE_ED25519,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   type NoteSignature,
   type VerifierKey,
 } from '@vitrine/core';
 import type { CosignedNote, TypedLine } from './cosigned-note.ts';
-import { isOf } from './key-lines.ts';
 import type { SeenCheckpoint } from './seen-checkpoint.ts';
 
 /*
@@ -24,7 +24,7 @@ const isTextSigned = (lines: readonly TypedLine[]): boolean => lines.some(({ typ
 
 /** The log's lines of a checkpoint, with the types of their keys. */
 function logLines({ signatures, keys }: SeenCheckpoint): TypedLine[] {
-  return signatures.map((line) => ({ ...line, type: keys.find((key) => isOf(line, key))!.type }));
+  return signatures.map((line) => ({ ...line, type: keys.find((key) => isLineOf(line, key))!.type }));
 }
 
 /** Whether the log signed the text that was cosigned, and did not sign that of this checkpoint, of the same tree, in full. */
@@ -41,9 +41,9 @@ export function givenFor(
   keys: readonly VerifierKey[],
 ): { readonly cosignatures: readonly NoteSignature[]; readonly time: number } | undefined {
   // A further key of the log's has to be shown to those who monitor.
-  if (checkpoint.signatures.some((line) => !logSignatures.some((known) => isOf(line, known)))) return undefined;
+  if (checkpoint.signatures.some((line) => !logSignatures.some((known) => isLineOf(line, known)))) return undefined;
   const given = keys.flatMap(
-    (key) => cosignatures.find((line) => isOf(line, key) && (coversTree(line) || text === checkpoint.text)) ?? [],
+    (key) => cosignatures.find((line) => isLineOf(line, key) && (coversTree(line) || text === checkpoint.text)) ?? [],
   );
   if (given.length < keys.length) return undefined;
   return { cosignatures: given, time: Math.min(...given.map(({ signature }) => cosignatureTime(signature))) };
@@ -61,7 +61,7 @@ export function mergeSameTree(
   const text = hasLess(checkpoint, cosigned) ? cosigned.text : checkpoint.text;
   const holds = (line: TypedLine): boolean => coversTree(line) || text === cosigned.text;
   const without = (earlier: readonly TypedLine[], newer: readonly NoteSignature[]): TypedLine[] =>
-    earlier.filter((line) => holds(line) && !newer.some((other) => isOf(line, other)));
+    earlier.filter((line) => holds(line) && !newer.some((other) => isLineOf(line, other)));
   const { signatures } = checkpoint;
   const all = [
     ...signatures,

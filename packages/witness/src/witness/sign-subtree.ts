@@ -1,6 +1,7 @@
 import {
   type Cosigner,
   cosignSubtree,
+  fitsCosignedMessage,
   isSubtree,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
   loadSchemes,
@@ -15,7 +16,6 @@ import {
 } from '@vitrine/core';
 import { WitnessError } from '../error.ts';
 import { checkLines } from './key-lines.ts';
-import { fitsMlDsa } from './ml-dsa-origin.ts';
 import { refusing } from './refusing.ts';
 
 /** What a request to cosign a subtree is judged by. */
@@ -46,7 +46,7 @@ export async function signSubtree(body: Uint8Array, options: SignSubtreeOptions)
     throw new WitnessError('witness-log', `the log ${quote(origin)} is not known here`);
   }
   const signers = options.cosigners.filter(({ vkey }) => vkey.type === KEY_TYPE_ML_DSA_44_COSIGNATURE);
-  if (signers.length === 0 || !fitsMlDsa(origin)) {
+  if (signers.length === 0 || !fitsCosignedMessage(origin)) {
     throw new WitnessError('witness-signature', `no key of this witness can cosign subtrees of ${quote(origin)}`);
   }
   checkLines(

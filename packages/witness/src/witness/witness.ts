@@ -2,6 +2,7 @@ import {
   type Cosigner,
   cosign,
   equalBytes,
+  fitsCosignedMessage,
   formatSignedNote,
   KEY_TYPE_ED25519_COSIGNATURE,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
@@ -14,7 +15,6 @@ import { type AddCheckpointOptions, type AddedCheckpoint, addCheckpoint } from '
 import type { CosignedNote } from './cosigned-note.ts';
 import { Evidence, type Kept } from './evidence.ts';
 import type { Finding } from './finding.ts';
-import { fitsMlDsa, MAX_ML_DSA_ORIGIN } from './ml-dsa-origin.ts';
 import { refusing } from './refusing.ts';
 import { givenFor, hasLess, mergeSameTree } from './same-tree.ts';
 import type { SeenCheckpoint } from './seen-checkpoint.ts';
@@ -171,11 +171,11 @@ export class Witness implements AsyncDisposable {
     const { origin } = checkpoint;
     const coversText = isWhole && (same === undefined || !hasLess(checkpoint, same));
     const cosigners = this.#cosigners.filter(({ vkey }) =>
-      vkey.type === KEY_TYPE_ED25519_COSIGNATURE ? coversText : fitsMlDsa(origin),
+      vkey.type === KEY_TYPE_ED25519_COSIGNATURE ? coversText : fitsCosignedMessage(origin),
     );
     if (cosigners.length > 0) return cosigners;
     let why = 'its extension lines are not covered by a signature of the log';
-    if (coversText) why = `an ML-DSA-44 cosignature has no room for an origin of more than ${MAX_ML_DSA_ORIGIN} bytes`;
+    if (coversText) why = 'an ML-DSA-44 cosignature has no room for an origin of more than 255 bytes';
     else if (isWhole) why = 'the log has signed this tree with other extension lines';
     throw new WitnessError('witness-signature', `no key of this witness can cosign the checkpoint: ${why}`);
   }

@@ -216,7 +216,8 @@ test('what is exported is what the server shows to everybody', async () => {
   write(w, { 'new.bin': 'new' });
   const release = ['release', 'build', 'new.bin', '--product', 'new', '--version', '1', '--channel', 'stable'];
   await done(w, [...release, '--log', served.url, '--key', 'vendor.key']);
-  expect(sizeOf(w)).toBe(24);
+  // The log's newest checkpoint is written while the appended entry is acknowledged, not before.
+  await expect.poll(() => sizeOf(w), { timeout: 30_000 }).toBe(24);
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(w.read('out/checkpoint')).toEqual(shown);
   // Not a tile beyond it.

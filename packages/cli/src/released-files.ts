@@ -12,20 +12,33 @@ import { count } from './text.ts';
 /** A statement has room for no more artifacts; those of a larger release stand in a manifest. */
 const MAX_ARTIFACTS = 200;
 
+/** Where a release puts what belongs to it, if anywhere. */
+interface ReleasePaths {
+  readonly manifest?: string | undefined;
+  /** The bundle, which has the manifest in it. */
+  readonly bundle?: string | undefined;
+}
+
 /**
  * The files of a release as its statement has them: in the order of the bytes of their names, or in the manifest that is
  * written to a file.
  *
- * @param manifest path of the manifest; undefined for none
- * @throws CliError `file-exists` if something else is there, and `file-` codes
+ * @throws CliError `usage` for a manifest that does not go into a bundle that is wanted; `file-exists` if something else
+ * is there, and `file-` codes
  */
 export async function releasedFiles(
   artifacts: readonly Artifact[],
-  manifest: string | undefined,
+  { manifest, bundle }: ReleasePaths,
 ): Promise<ReleasedFiles> {
   const sorted = artifacts.toSorted((a, b) => compareText(a.name, b.name));
   if (manifest === undefined) return { artifacts: sorted };
   const bytes = formatManifest(sorted);
+  if (bundle !== undefined && bytes.length > MAX_BUNDLED_MANIFEST_SIZE) {
+    throw new CliError(
+      'usage',
+      `the manifest has ${bytes.length} bytes, and a bundle room for ${MAX_BUNDLED_MANIFEST_SIZE}: release without --bundle`,
+    );
+  }
   await writeManifest(manifest, bytes);
   const { name } = await inputFile(manifest);
   return {

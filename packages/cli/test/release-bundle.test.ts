@@ -42,6 +42,36 @@ test('release database --bundle has its manifest', async () => {
   expect(w.read('daily.vitrine').equals(w.read('again'))).toBe(true);
 });
 
+test('release database --bundle logs nothing whose manifest has no room in a bundle', async () => {
+  const w = await workspaceToRelease();
+  mkdirSync(w.path('db'));
+  // A line has the name, the size and 64 digits.
+  for (let i = 0; i < 4000; i++) w.write(`db/${String(i).padStart(200, '0')}`, '');
+  const args = [
+    'release',
+    'database',
+    'db',
+    '--name',
+    'daily',
+    '--next',
+    '--records',
+    'none',
+    ...VENDOR,
+    '--log',
+    'log',
+  ];
+  const before = sizeOf(w);
+  const refused = await w.run([...args, '--manifest', 'list', '--bundle', 'daily.vitrine', '--policy', 'policy']);
+  expect(refused).toMatchObject({
+    status: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^vitrine: usage: the manifest has \d{7} bytes, and a bundle room for 1048576: /m),
+  });
+  expect([sizeOf(w), existsSync(w.path('list')), existsSync(w.path('daily.vitrine'))]).toEqual([before, false, false]);
+  await done(w, [...args, '--manifest', 'list']);
+  expect(sizeOf(w)).toBeGreaterThan(before);
+});
+
 test('release build --bundle says what is to be done where witnesses have to cosign first, and that does it', async () => {
   const w = await workspaceToRelease();
   const { status, stdout, stderr } = await release(w, '--bundle', 'tool.tgz.vitrine', '--policy', 'witnessed');

@@ -96,7 +96,7 @@ async function releaseBuild(context: Context, paths: readonly string[], options:
     const attachments = describeAttached(attached, hashed.slice(files.length));
     return {
       ...common,
-      ...(await releasedFiles(artifacts, manifest)),
+      ...(await releasedFiles(artifacts, options)),
       ...(source !== undefined && { source }),
       ...(attachments.length > 0 && { attachments }),
     };

@@ -135,7 +135,7 @@ async function releaseDatabase(context: Context, path: string, options: Options)
       type: 'database',
       name,
       sequence: number,
-      ...(await releasedFiles(artifacts, manifest)),
+      ...(await releasedFiles(artifacts, options)),
       ...(records !== undefined && { records: records.summary }),
       ...(deltaArtifact !== undefined && { delta: { from: from!, artifact: deltaArtifact } }),
       ...(previous.leafHash !== undefined && { previous: previous.leafHash }),

@@ -67,6 +67,32 @@ test('checkpoint --cosignatures verifies and keeps what witnesses returned', asy
   expect((await w.run(CHECKPOINT)).stdout).toMatch(/^example.com\/log\n2\n/);
 });
 
+test('an older cosignature does not take the place of a newer one of the same key', async () => {
+  const w = await workspaceWithLog({ entries: ['entry'] });
+  const old = await answer(w, WITNESS_KEY, 1_700_000_000);
+  w.write('new', await answer(w, WITNESS_KEY, 1_700_000_001));
+  const first = await w.run([...ADD_COSIGNATURES, 'new']);
+  expect(first.status).toBe(0);
+  w.write('old', old);
+  expect(await w.run([...ADD_COSIGNATURES, 'old'])).toMatchObject({
+    status: 0,
+    stdout: first.stdout,
+    stderr: expect.stringMatching(
+      /^vitrine: ignored the line of witness.example\/w4 [0-9a-f]{8}: the checkpoint has a newer one\n$/,
+    ),
+  });
+  // What comes with it is kept.
+  const other = await answer(w, WITNESS_ML_DSA_KEY, 1_700_000_000);
+  w.write('both', Buffer.concat([old, other]));
+  expect((await w.run([...ADD_COSIGNATURES, 'both'])).stdout).toBe(`${first.stdout}${Buffer.from(other)}`);
+  // A newer one does take its place.
+  const newest = await answer(w, WITNESS_KEY, 1_700_000_002);
+  w.write('newest', newest);
+  const { stdout } = await w.run([...ADD_COSIGNATURES, 'newest']);
+  expect(stdout).toContain(Buffer.from(newest).toString());
+  expect(stdout).not.toContain(w.read('new').toString());
+});
+
 test('lines of unknown keys are ignored with a warning', async () => {
   const w = await workspaceWithLog({ entries: ['entry'] });
   const known = await answer(w, WITNESS_KEY, 1_700_000_000);

@@ -3,6 +3,7 @@ import {
   addSignatures,
   CoreError,
   cosign,
+  cosignatureTime,
   cosignerOf,
   formatBase64,
   formatKeyId,
@@ -111,7 +112,16 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
     const hint = `of the newest checkpoint, ${newest.size} entries; if the log has grown since, ask the witness again`;
     throw new CoreError(error.code, `${shown}: ${error.message} ${hint}`, { cause: error });
   }
-  await log.publish(note);
+  const held = parseSignedNote(newest.note);
+  const isOlder = (line: NoteSignature): boolean =>
+    held.signatures.some(
+      (one) => isLineOf(one, line) && cosignatureTime(one.signature) > cosignatureTime(line.signature),
+    );
+  for (const { keyName, keyId } of known.filter(isOlder)) {
+    context.output.note(`ignored the line of ${keyName} ${formatKeyId(keyId)}: the checkpoint has a newer one`);
+  }
+  const newer = known.filter((line) => !isOlder(line));
+  if (newer.length > 0) await log.publish(formatSignedNote(renewSignatures(held, newer)));
 }
 
 /** Has the log's ML-DSA-44 key sign the newest checkpoint too, unless it has. */

@@ -2,6 +2,8 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const conditions = ['@vitrine/source', 'node', 'module', 'development|production'];
 const root = import.meta.dirname;
+/** What a test waits for comes when the machine gets to it. All times here are for what never comes. */
+const patience = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 120_000 } } };
 const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions } },
@@ -19,8 +21,7 @@ export default defineConfig({
           include: ['packages/*/test/**/*.test.ts'],
           // They need root and Debian packages: `npm run test:system`.
           exclude: [...configDefaults.exclude, '**/*.system.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          ...patience,
         },
       },
       {
@@ -42,7 +43,7 @@ export default defineConfig({
           env: { CBOR_NATIVE_ACCELERATION_DISABLED: 'true' },
           // Thousands of signatures, which take long here and differ in nothing from those of the others.
           exclude: [...configDefaults.exclude, '**/*.system.test.ts', '**/changed-byte.test.ts'],
-          testTimeout: 120_000,
+          ...patience,
         },
       },
     ],

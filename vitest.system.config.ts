@@ -13,6 +13,8 @@ export default defineConfig({
       'packages/witness/test/races.test.ts',
     ],
     testTimeout: 600_000,
-    hookTimeout: 60_000,
+    hookTimeout: 300_000,
+    // What never comes is waited for that long.
+    expect: { poll: { timeout: 120_000 } },
   },
 });

@@ -54,7 +54,7 @@ const exportedSize = (w: Workspace): number => {
 };
 
 const reached = (w: Workspace, size: number): Promise<void> =>
-  expect.poll(() => exportedSize(w), { timeout: 30_000, interval: 20 }).toBe(size);
+  expect.poll(() => exportedSize(w), { interval: 20 }).toBe(size);
 
 /** Reads everything that a checkpoint covers from the directory, as somebody would who has it. */
 async function expectWhole(w: Workspace, bytes: Uint8Array, from = 0): Promise<void> {
@@ -149,7 +149,7 @@ test('a process that is killed is gone on with, and leaves nothing behind', asyn
   for (let wanted = 40; ; wanted += 120) {
     const follower = new Follower(w, served.url);
     const isDone = await Promise.race([
-      expect.poll(() => files().length, { timeout: 30_000, interval: 3 }).toBeGreaterThan(wanted),
+      expect.poll(() => files().length, { interval: 3 }).toBeGreaterThan(wanted),
       reached(w, 60_000).then(() => true),
     ]);
     if (exportedSize(w) === 60_000 && isDone !== undefined) {
@@ -174,7 +174,7 @@ test('a server that starts again is waited for', async () => {
   const follower = new Follower(w, first.url, ['--interval', '50']);
   await reached(w, 1);
   await first.kill();
-  await expect.poll(() => follower.stderr, { timeout: 30_000 }).toMatch(/^vitrine: fetch-failed: .*; trying again\n$/);
+  await expect.poll(() => follower.stderr).toMatch(/^vitrine: fetch-failed: .*; trying again\n$/);
   const { port } = new URL(first.url);
   const second = await Served.start(w, ['--log', 'log', '--open', '--log-level', 'silent', '--listen', port]);
   await second.add('second');
@@ -188,7 +188,7 @@ test('it can be started before the server', async () => {
   const probe = await Served.start(w, ['--log', 'log', '--open', '--log-level', 'silent']);
   await probe.stop();
   const follower = new Follower(w, probe.url, ['--quiet', '--interval', '50']);
-  await expect.poll(() => follower.stderr, { timeout: 30_000 }).toContain('trying again');
+  await expect.poll(() => follower.stderr).toContain('trying again');
   await Served.start(w, ['--log', 'log', '--open', '--log-level', 'silent', '--listen', new URL(probe.url).port]);
   await reached(w, 1);
   expect(await follower.end()).toBe(0);
@@ -198,7 +198,7 @@ test('it can be started before the server', async () => {
 test('a signal ends it at once, also while it copies or waits', async () => {
   const w = await workspaceWithLog();
   const follower = new Follower(w, 'http://127.0.0.1:1', []);
-  await expect.poll(() => follower.stderr, { timeout: 30_000 }).toContain('trying again');
+  await expect.poll(() => follower.stderr).toContain('trying again');
   expect(await follower.end()).toBe(0);
 });
 
@@ -217,7 +217,7 @@ test('what is exported is what the server shows to everybody', async () => {
   const release = ['release', 'build', 'new.bin', '--product', 'new', '--version', '1', '--channel', 'stable'];
   await done(w, [...release, '--log', served.url, '--key', 'vendor.key']);
   // The log's newest checkpoint is written while the appended entry is acknowledged, not before.
-  await expect.poll(() => sizeOf(w), { timeout: 30_000 }).toBe(24);
+  await expect.poll(() => sizeOf(w)).toBe(24);
   await new Promise((resolve) => setTimeout(resolve, 500));
   expect(w.read('out/checkpoint')).toEqual(shown);
   // Not a tile beyond it.
@@ -240,7 +240,7 @@ test('nothing is exported as long as nothing is shown', async () => {
   );
   const served = await Served.start(w, ['--log', 'log', '--policy', 'strict', '--log-level', 'silent']);
   const follower = new Follower(w, served.url, ['--interval', '50']);
-  await expect.poll(() => follower.stderr, { timeout: 30_000 }).toContain('checkpoint-missing');
+  await expect.poll(() => follower.stderr).toContain('checkpoint-missing');
   expect(existsSync(w.path('out/checkpoint'))).toBe(false);
   expect(await follower.end()).toBe(0);
   const once = await w.run(['export', 'out', '--log', served.url]);
@@ -259,7 +259,7 @@ describe('heads', () => {
     const served = await Served.start(w, ['--log', 'log', '--log-level', 'silent']);
     const follower = new Follower(w, served.url, ['--interval', '50', ...args]);
     await reached(w, 22);
-    await expect.poll(() => existsSync(w.path('out/heads')) && headsIn(w).length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => existsSync(w.path('out/heads')) && headsIn(w).length).toBe(3);
     return { w, served, follower };
   };
 
@@ -275,7 +275,7 @@ describe('heads', () => {
     write(w, { 'av.bin': '1.3' });
     const more = ['--product', 'acme-av', '--version', '1.3', '--channel', 'stable', '--source', '4'];
     await logged(w, ['release', 'build', 'av.bin', ...more, '--log', served.url, '--key', 'vendor.key']);
-    await expect.poll(() => at('stable'), { timeout: 10_000 }).toEqual({ size: 24, release: 22 });
+    await expect.poll(() => at('stable')).toEqual({ size: 24, release: 22 });
     expect([at('ours').size, at('theirs').size]).toEqual([22, 22]);
     // The source of the newest build.
     const subject = new Uint8Array(Buffer.from(await leafHashAt(served, 4), 'base64'));
@@ -284,9 +284,9 @@ describe('heads', () => {
       { signer: ed25519Signer(REVIEWER_KEY), audience: 'example.com/log', issuedAt: 1_700_000_000 },
     );
     await fetch(`${served.url}/add`, { method: 'POST', body: review as Uint8Array<ArrayBuffer> });
-    await expect.poll(() => at('stable'), { timeout: 10_000 }).toEqual({ size: 26, release: 22 });
+    await expect.poll(() => at('stable')).toEqual({ size: 26, release: 22 });
     await done(w, ['withdraw', '12', '--reason', 'broken', '--yes', '--log', served.url, '--key', 'vendor.key']);
-    await expect.poll(() => at('ours'), { timeout: 10_000 }).toEqual({ size: 28, release: 12 });
+    await expect.poll(() => at('ours')).toEqual({ size: 28, release: 12 });
     expect([at('stable').size, at('theirs').size]).toEqual([26, 22]);
     // A new stream.
     write(w, { 'rules.txt': 'alert\n' });
@@ -302,7 +302,7 @@ describe('heads', () => {
       '--key',
       'vendor.key',
     ]);
-    await expect.poll(() => headsIn(w).length, { timeout: 10_000 }).toBe(4);
+    await expect.poll(() => headsIn(w).length).toBe(4);
   });
 
   test('are those that the server gives', async () => {
@@ -318,7 +318,7 @@ describe('heads', () => {
     write(w, { 'av.bin': '1.3' });
     const more = ['--product', 'acme-av', '--version', '1.3', '--channel', 'stable'];
     await done(w, ['release', 'build', 'av.bin', ...more, '--log', served.url, '--key', 'vendor.key']);
-    await expect.poll(() => head(w, 'theirs'), { timeout: 10_000 }).toEqual({ size: 24, release: 14 });
+    await expect.poll(() => head(w, 'theirs')).toEqual({ size: 24, release: 14 });
   });
 
   test('with a manifest need it, and say so once', async () => {
@@ -328,7 +328,7 @@ describe('heads', () => {
     await done(w, ['release', 'build', 'files/a', 'files/b', ...what, '--log', 'log', '--key', 'vendor.key']);
     const served = await Served.start(w, ['--log', 'log', '--log-level', 'silent']);
     const without = new Follower(w, served.url, ['--refresh', '1s', '--interval', '100']);
-    await expect.poll(() => without.stderr, { timeout: 10_000 }).toContain('no head of many/stable: the manifest');
+    await expect.poll(() => without.stderr).toContain('no head of many/stable: the manifest');
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(without.stderr.trimEnd().split('\n')).toHaveLength(1);
     await without.end();
@@ -337,7 +337,7 @@ describe('heads', () => {
     const name = createHash('sha256').update(w.read('manifest')).digest('hex');
     renameSync(w.path('manifest'), w.path('manifests', name));
     const follower = new Follower(w, served.url, ['--manifests', 'manifests']);
-    await expect.poll(() => headsIn(w).length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => headsIn(w).length).toBe(1);
     expect(await follower.end()).toBe(0);
     expect(follower.stderr).toBe('');
   });
@@ -353,7 +353,7 @@ test('partial tiles go once they have been full for a while, and the tree can be
   }
   const old = note(w)!;
   expect(existsSync(w.path('out/tile/0/000.p'))).toBe(true);
-  await expect.poll(() => existsSync(w.path('out/tile/0/000.p')), { timeout: 20_000 }).toBe(false);
+  await expect.poll(() => existsSync(w.path('out/tile/0/000.p'))).toBe(false);
   await expect.poll(() => existsSync(w.path('out/tile/entries/000.p'))).toBe(false);
   expect(existsSync(w.path('out/tile/0/001.p'))).toBe(true);
   await expectWhole(w, old);
@@ -370,7 +370,7 @@ test('a directory never goes back', async () => {
   const behind = await Served.start(w, ['--read-only', '--log', 'old', '--log-level', 'silent']);
   const before = w.read('out/checkpoint');
   const follower = new Follower(w, behind.url, ['--interval', '50']);
-  await expect.poll(() => follower.stderr, { timeout: 30_000 }).toContain('checkpoint-older');
+  await expect.poll(() => follower.stderr).toContain('checkpoint-older');
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(w.read('out/checkpoint')).toEqual(before);
   expect(await follower.end()).toBe(0);

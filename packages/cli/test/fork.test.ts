@@ -86,7 +86,7 @@ test('a witness refuses the second of two histories, keeps both notes, and says 
   await release(w, 'tool-a', one.url, 'one.policy');
   w.write('tool-b', 'tool-b');
   await done(w, ['release', 'build', 'tool-b', ...RELEASE, '--log', other.url]);
-  await expect.poll(() => other.said(), { timeout: 30_000 }).toMatch(/it answers 422/);
+  await expect.poll(() => other.said()).toMatch(/it answers 422/);
 
   const [evidence, ...more] = readdirSync(w.path('north.state', 'evidence'));
   expect(more).toEqual([]);

@@ -198,13 +198,11 @@ describe('vitrine mirror serve', () => {
       const response = await fetch(`${mirror.url}/checkpoint`);
       return response.status === 200 ? (await response.text()).split('\n')[1] : undefined;
     };
-    await expect.poll(checkpointSize, { timeout: 20_000 }).toBe('2');
+    await expect.poll(checkpointSize).toBe('2');
     const lying: Uint8Array[] = [...honest, new TextEncoder().encode('more')];
     lying.push(formatIndexEntry({ size: 3, root: new Uint8Array(32).fill(7) }));
     await writeTree(w.path('public'), lying);
-    await expect
-      .poll(() => mirror.said(), { timeout: 20_000 })
-      .toContain('entry 3 is an index entry that has another root');
+    await expect.poll(() => mirror.said()).toContain('entry 3 is an index entry that has another root');
     expect(await checkpointSize()).toBe('2');
     const note = await fetchBytes(`${mirror.url}/index/${HASH}/checkpoint`);
     expect(parseSignedNote(note).text.split('\n')[1]).toBe('2');
@@ -213,7 +211,7 @@ describe('vitrine mirror serve', () => {
     expect(await mirror.stop()).toBe(0);
     // It finds that out again.
     const again = await startServing(w, args);
-    await expect.poll(() => again.said(), { timeout: 20_000 }).toContain('entry 3 is an index entry');
+    await expect.poll(() => again.said()).toContain('entry 3 is an index entry');
   });
 
   test('goes on after kill -9 with what it had cosigned, and cosigns with the keys that it is given then', async () => {

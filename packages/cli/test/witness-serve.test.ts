@@ -110,7 +110,7 @@ describe('vitrine witness serve', () => {
     });
     const vkey = formatVkey(LOG_KEY.vkey);
     await done(w, ['witness', 'log', 'add', vkey, '--state', 'w4.state']);
-    await vi.waitFor(async () => expect((await w.run(gather)).status).toBe(0), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(async () => expect((await w.run(gather)).status).toBe(0), { timeout: 120_000, interval: 100 });
     await done(w, ['witness', 'log', 'remove', vkey, '--state', 'w4.state']);
     await setTimeout(1100);
     expect((await w.run(gather)).stderr).toContain('it answers 404');
@@ -166,7 +166,10 @@ describe('vitrine serve --policy', () => {
     const [w4, w6] = [await start(w, 'w4'), await start(w, 'w6')] as const;
     writeUrls(w, [w4.url, w6.url], 'any');
     const { url } = await serve(w, 'log');
-    await vi.waitFor(async () => expect((await add(url, 'four')).status).toBe(200), { timeout: 30_000, interval: 100 });
+    await vi.waitFor(async () => expect((await add(url, 'four')).status).toBe(200), {
+      timeout: 120_000,
+      interval: 100,
+    });
     await w4.stop('SIGKILL');
     expect((await add(url, 'five')).status).toBe(200);
     const shown = await (await fetch(`${url}/checkpoint`)).text();
@@ -190,7 +193,7 @@ describe('vitrine serve --policy', () => {
         expect(shown).toContain('\n4\n');
         expect(shown).toContain('— witness.example/w4 ');
       },
-      { timeout: 30_000, interval: 100 },
+      { timeout: 120_000, interval: 100 },
     );
   });
 
@@ -201,7 +204,7 @@ describe('vitrine serve --policy', () => {
     writeUrls(w, [url, undefined], 'any');
     const first = await serve(w, 'log');
     await vi.waitFor(async () => expect((await add(first.url, 'four')).status).toBe(200), {
-      timeout: 30_000,
+      timeout: 120_000,
       interval: 100,
     });
     await first.stop();
@@ -211,7 +214,7 @@ describe('vitrine serve --policy', () => {
         const answer = await add(restored.url, 'other');
         expect([answer.ok, await answer.json()]).toMatchObject([false, { code: 'log-behind' }]);
       },
-      { timeout: 30_000, interval: 100 },
+      { timeout: 120_000, interval: 100 },
     );
     expect(restored.said()).toContain('nothing is appended any more');
     await restored.stop();

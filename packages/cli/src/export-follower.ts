@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreError, equalBytes, parseCheckpoint, parseSignedNote } from '@vitrine/core';
 import type { Exported, LogReading } from '@vitrine/core/log';
 import type { Context } from './context.ts';
+import { isLogOutage, lookAgain } from './look-again.ts';
 import { startProgress } from './progress.ts';
 import { StreamHeads } from './stream-heads.ts';
-import { printable } from './text.ts';
 
 /** How a directory is kept like a log. */
 export interface FollowOptions {
@@ -23,19 +22,6 @@ export interface Update extends Exported {
   /** Heads of streams that were written; undefined for a log that has none. */
   readonly heads: number | undefined;
 }
-
-/** Milliseconds between two attempts at a log that cannot be read. */
-const MAX_BACKOFF = 5000;
-
-// What a log can be like for a while: its server starts again, has nothing to show yet, or is behind; what is shown is not
-// everywhere yet; the index of a checkpoint went while it was read.
-const PASSING: ReadonlySet<unknown> = new Set([
-  'checkpoint-missing',
-  'checkpoint-older',
-  'fetch-failed',
-  'log-range',
-  'tile-missing',
-]);
 
 /** Keeps a static directory like a log that is served. One at a time for each directory. */
 export class ExportFollower {
@@ -67,25 +53,18 @@ export class ExportFollower {
     open: () => Promise<LogReading>,
     onUpdate: (log: LogReading, update: Update) => Promise<void>,
   ): Promise<void> {
-    const { signal, output } = this.#context;
     const { tidyExport } = await import('@vitrine/core/log');
     await tidyExport(this.#directory);
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        const log = await open();
-        const update = await this.#update(log);
-        if (update !== undefined) await onUpdate(log, update);
-        if (failures > 0) output.note('the log can be read again');
-        failures = 0;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof CoreError) || !PASSING.has(error.code)) throw error;
-        if (failures++ === 0) output.note(`${error.code}: ${printable(error.message)}; trying again`);
-      }
-      const { interval } = this.#options;
-      const wait = failures === 0 ? interval : Math.min(MAX_BACKOFF, interval * 2 ** failures);
-      await sleep(wait, undefined, { signal }).catch(() => {});
-    }
+    const look = async (): Promise<void> => {
+      const log = await open();
+      const update = await this.#update(log);
+      if (update !== undefined) await onUpdate(log, update);
+    };
+    await lookAgain(this.#context, look, {
+      interval: this.#options.interval,
+      isPassing: isLogOutage,
+      recovered: 'the log can be read again',
+    });
   }
 
   /** Writes what the directory lacks. */

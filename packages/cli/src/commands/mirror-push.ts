@@ -1,25 +1,32 @@
 import {
   addSignatures,
+  type CoreError,
   formatSignatureLines,
   formatSignedNote,
   parseSignedNote,
   parseVkey,
-  type VerifierKey,
 } from '@vitrine/core';
 import type { Log } from '@vitrine/core/log';
-import type { Pushed } from '@vitrine/witness';
+import type { Pushed, PushOptions, WitnessError } from '@vitrine/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
-import { naming } from '../errors.ts';
-import { type LogOption, logPlace, type OpenedLog, openLog, withLogOption } from '../log-option.ts';
+import { CliError, naming } from '../errors.ts';
+import { type LogOption, type LogPlace, logPlace, type OpenedLog, openLog, withLogOption } from '../log-option.ts';
+import { isLogOutage, lookAgain } from '../look-again.ts';
+import { positiveArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
 import { count, decodeUtf8, printable } from '../text.ts';
 
 interface Options extends LogOption {
   readonly to: readonly string[];
   readonly vkey: readonly string[];
+  readonly follow?: boolean;
+  readonly interval?: number;
   readonly json?: boolean;
 }
+
+/** Seconds. */
+const INTERVAL = 1;
 
 const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
@@ -29,51 +36,102 @@ export function registerMirrorPush(mirror: Command, context: Context): void {
     .summary('send a log to its mirrors')
     .description(
       'Send mirrors the entries of a log that they lack, as C2SP tlog-mirror has it, and print their cosignatures of its newest ' +
-        'checkpoint. A log in a directory keeps them with the checkpoint.',
+        'checkpoint. A log in a directory keeps them with the checkpoint. With --follow, which takes the URL of the log, it goes ' +
+        'on and sends what is new.',
     )
     .requiredOption('--to <url>', 'the submission prefix of a mirror, once for each', collect)
     .requiredOption('--vkey <vkey>', 'a key of a mirror, once for each', collect)
-    .option('--json', 'print a JSON object for each mirror')
+    .option('--follow', 'go on until SIGTERM or Ctrl-C, and send what is new; each mirror for itself')
+    .option(
+      '--interval <seconds>',
+      `with --follow: between two looks at the log (default: ${INTERVAL})`,
+      positiveArgument('--interval'),
+    )
+    .option('--json', 'print a JSON object for each mirror, with --follow for each checkpoint too')
     .addHelpText(
       'after',
-      '\nExample:\n  $ vitrine mirror push --log ./log --to https://mirror.example --vkey "$(cat mirror.vkey)"\n',
+      '\nExamples:\n  $ vitrine mirror push --log ./log --to https://mirror.example --vkey "$(cat mirror.vkey)"\n' +
+        '  $ vitrine mirror push --follow --log https://log.example --to https://mirror.example --vkey "$(cat m.vkey)"\n',
     )
     .action((options: Options) => push(context, options));
 }
 
 async function push(context: Context, options: Options): Promise<void> {
+  const { follow: isFollowing, interval, json } = options;
   const keys = options.vkey.map((vkey) => naming('--vkey', () => parseVkey(vkey)));
+  if (interval !== undefined && !isFollowing) throw new CliError('usage', '--interval goes with --follow');
   const place = await logPlace(context, options);
+  if (isFollowing) {
+    if (place.url === undefined) {
+      throw new CliError(
+        'usage',
+        '--follow takes the URL of a log: one in a directory grows only while a server, or another command, has it open',
+      );
+    }
+    return follow(context, place, { keys, ...options });
+  }
   await using log = await openLog(place);
-  for (const url of options.to) await pushTo(context, log, { url, keys, isOwn: place.url === undefined }, options);
+  for (const url of options.to) {
+    const progress = startProgress(context, { label: `sending to ${printable(url)}`, unit: 'entries', json });
+    let pushed: Pushed;
+    try {
+      const onProgress = (done: number, total: number): void => progress.update(done, total);
+      pushed = await pushTo(context, log, { url, keys, onProgress });
+    } finally {
+      progress.stop();
+    }
+    if (place.url === undefined) await keep(log as OpenedLog & Pick<Log, 'publish'>, pushed);
+    await print(context, log, { url, pushed }, options);
+  }
 }
 
-interface Target {
+interface Target extends Pick<PushOptions, 'keys' | 'onProgress'> {
   readonly url: string;
-  readonly keys: readonly VerifierKey[];
-  /** Whether the log is here, and keeps signatures. */
-  readonly isOwn: boolean;
 }
 
-async function pushTo(
-  context: Context,
-  log: OpenedLog,
-  { url, keys, isOwn }: Target,
-  { json }: Pick<Options, 'json'>,
-): Promise<void> {
-  const { output, signal } = context;
+async function pushTo(context: Context, log: OpenedLog, { url, ...options }: Target): Promise<Pushed> {
   const { MirrorClient, pushEntries } = await import('@vitrine/witness');
   const { httpFetch } = await import('../http-fetch.ts');
-  const client = new MirrorClient({ url, fetch: await httpFetch(context), signal });
-  const progress = startProgress(context, { label: `sending to ${printable(url)}`, unit: 'entries', json });
-  let pushed: Pushed;
-  try {
-    pushed = await pushEntries(log, { client, keys, onProgress: (done, total) => progress.update(done, total) });
-  } finally {
-    progress.stop();
-  }
+  const client = new MirrorClient({ url, fetch: await httpFetch(context), signal: context.signal });
+  return pushEntries(log, { client, ...options });
+}
+
+/** Sends each mirror what is new until the user wants it to stop, whatever becomes of the others. */
+async function follow(
+  outer: Context,
+  place: LogPlace,
+  { to, keys, interval = INTERVAL, ...options }: Options & Pick<PushOptions, 'keys'>,
+): Promise<void> {
+  const { WitnessError } = await import('@vitrine/witness');
+  const isPassing = (error: unknown): error is WitnessError | CoreError =>
+    error instanceof WitnessError || isLogOutage(error);
+  // What is wrong with the log ends it for all of them.
+  const ending = new AbortController();
+  const context = { ...outer, signal: AbortSignal.any([outer.signal, ending.signal]) };
+  const followed = to.map(async (url) => {
+    let sent: number | undefined;
+    const look = async (): Promise<void> => {
+      const log = await openLog(place);
+      if (log.checkpoint().size === sent) return;
+      const pushed = await pushTo(context, log, { url, keys });
+      sent = pushed.checkpoint.size;
+      await print(context, log, { url, pushed }, options);
+      await context.output.flush();
+    };
+    const looking = { label: printable(url), isPassing, recovered: 'has the log again' };
+    await lookAgain(context, look, { interval: interval * 1000, ...looking }).finally(() => ending.abort());
+  });
+  const failed = (await Promise.allSettled(followed)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function print(
+  { output }: Context,
+  log: OpenedLog,
+  { url, pushed }: { readonly url: string; readonly pushed: Pushed },
+  { json }: Pick<Options, 'json'>,
+): Promise<void> {
   const { checkpoint, cosignatures } = pushed;
-  if (isOwn) await keep(log as OpenedLog & Pick<Log, 'publish'>, pushed);
   const lines = formatSignatureLines(cosignatures);
   const names = [...new Set(cosignatures.map(({ keyName }) => keyName))];
   if (json) {

@@ -1,6 +1,5 @@
-import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SeededRandom } from '@vitrine/testkit';
+import { Mount, SeededRandom } from '@vitrine/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { equalBytes } from '../../src/bytes/equal.ts';
 import { CoreError } from '../../src/error.ts';
@@ -8,9 +7,6 @@ import { fsck } from '../../src/log/fsck.ts';
 import { LevelStore } from '../../src/log/level-store.ts';
 import { Log } from '../../src/log/log.ts';
 import { CheckpointHistory, collect, expectCode, OPTIONS, SIGNER } from '../log/fixtures.ts';
-import { Mount } from './mount.ts';
-
-const MEGABYTE = 1024 * 1024;
 
 let mount: Mount;
 let directory: string;
@@ -21,26 +17,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => mount.remove());
-
-/** Fills what is left of the disk but for about `left` bytes, in files that {@link free} removes. */
-async function fill(left: number): Promise<void> {
-  await writeFile(join(mount.path, 'kept'), new Uint8Array(left));
-  for (let size = 16 * MEGABYTE, i = 0; size >= 1024; ) {
-    try {
-      await writeFile(join(mount.path, `ballast${i++}`), new Uint8Array(size));
-    } catch {
-      await rm(join(mount.path, `ballast${i - 1}`), { force: true });
-      size /= 2;
-    }
-  }
-  await rm(join(mount.path, 'kept'));
-}
-
-async function free(): Promise<void> {
-  for (const name of await readdir(mount.path)) {
-    if (name.startsWith('ballast')) await rm(join(mount.path, name));
-  }
-}
 
 const random = new SeededRandom(1);
 /** What cannot be compressed. */
@@ -54,7 +30,7 @@ describe('a disk that is full', () => {
 
     // Several times over, with single appends and with long inputs.
     for (let round = 0; round < 6; round++) {
-      await fill(400_000);
+      await mount.fill(400_000);
       let failure: unknown;
       if (round % 2 === 0) {
         while (failure === undefined) {
@@ -101,7 +77,7 @@ describe('a disk that is full', () => {
         await expectAll(early, acknowledged);
         await early[Symbol.asyncDispose]().catch(() => {});
       }
-      await free();
+      await mount.free();
       log = await openLog();
       await expectAll(log, acknowledged);
       history.see(log.checkpoint().note);
@@ -120,10 +96,10 @@ describe('a disk that is full', () => {
   });
 
   test('does not leave half a log behind where one was to be created', async () => {
-    await fill(0);
+    await mount.fill(0);
     const create = (): Promise<Log> => Log.create((description) => LevelStore.create(directory, description), OPTIONS);
     await expectCode(create(), 'store-io');
-    await free();
+    await mount.free();
     const log = await create();
     expect((await log.append(randomEntry())).index).toBe(0);
     await log[Symbol.asyncDispose]();

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Mount } from '@vitrine/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LevelStore, readDescription } from '../../src/log/level-store.ts';
 import { Log } from '../../src/log/log.ts';
 import { collect, entriesOf, entryOf, expectCode, expectLog, OPTIONS, ORIGIN, SIGNER } from '../log/fixtures.ts';
-import { Mount } from './mount.ts';
 
 let mount: Mount;
 let directory: string;

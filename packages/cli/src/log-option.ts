@@ -36,7 +36,8 @@ interface LogDirectory {
   readonly url?: undefined;
 }
 
-interface ServedLog {
+/** A log at a URL. */
+export interface ServedLog {
   readonly url: string;
   /** Opens it as it is now; as of the checkpoint that it shows to everybody where that is wanted. */
   open(options?: { readonly published?: boolean }): Promise<RemoteLog>;
@@ -64,6 +65,20 @@ export async function logPlace(context: Context, options: LogOption): Promise<Lo
     return openServed(context, { url: named, logVkey, tokenFile, published });
   };
   return { url: named, open };
+}
+
+/**
+ * The log that the user named, to follow it.
+ *
+ * @throws CliError `usage` for one in a directory; as {@link logPlace}
+ */
+export async function followedLog(context: Context, options: LogOption): Promise<ServedLog> {
+  const place = await logPlace(context, options);
+  if (place.url !== undefined) return place;
+  throw new CliError(
+    'usage',
+    '--follow takes the URL of a log: one in a directory grows only while a server, or another command, has it open',
+  );
 }
 
 /**

@@ -357,15 +357,16 @@ test('Ctrl-C ends an append that waits for input, and keeps what was read', asyn
   const stderr: Buffer[] = [];
   child.stdout!.on('data', (chunk) => stdout.push(chunk));
   child.stderr!.on('data', (chunk) => stderr.push(chunk));
-  child.stdin!.write('one\ntwo\nunfinished');
-  // The log is open once its lock is taken, and then the lines are being read.
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  // More than all buffers between us hold: once it is written, most of it has been read.
+  const lines = Array.from({ length: 10_000 }, (_, i) => `line ${String(i).padStart(94, '0')}`);
+  await new Promise((resolve) => child.stdin!.write(`${lines.join('\n')}\nunfinished`, resolve));
   child.kill('SIGINT');
   const status = await new Promise((resolve) => child.on('close', resolve));
   expect({ status, stderr: Buffer.concat(stderr).toString() }).toEqual({
     status: 130,
     stderr: 'vitrine: interrupted: stopped by a signal; what was printed is done\n',
   });
-  expect(Buffer.concat(stdout).toString()).toMatch(/^0 .*\n1 .*\n$/);
-  expect(await entries(w)).toEqual(['one', 'two']);
+  const kept = Buffer.concat(stdout).toString().split('\n').length - 1;
+  expect(kept).toBeGreaterThan(0);
+  expect(await entries(w)).toEqual(lines.slice(0, kept));
 });

@@ -1,5 +1,4 @@
 import { chmodSync, cpSync, mkdirSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { formatPrivateKey, formatVkey, parseSignedNote } from '@vitrine/core';
 import { originHash } from '@vitrine/witness';
 import { describe, expect, test, vi } from 'vitest';
@@ -112,8 +111,7 @@ describe('vitrine witness serve', () => {
     await done(w, ['witness', 'log', 'add', vkey, '--state', 'w4.state']);
     await vi.waitFor(async () => expect((await w.run(gather)).status).toBe(0), { timeout: 120_000, interval: 100 });
     await done(w, ['witness', 'log', 'remove', vkey, '--state', 'w4.state']);
-    await setTimeout(1100);
-    expect((await w.run(gather)).stderr).toContain('it answers 404');
+    await expect.poll(async () => (await w.run(gather)).stderr).toContain('it answers 404');
   });
 
   test('refuses a log with two histories, says so loudly, and shows the evidence', async () => {
@@ -134,7 +132,7 @@ describe('vitrine witness serve', () => {
     expect(forked.stderr).toContain('w4: THE LOG HAS SHOWN IT ANOTHER HISTORY, or it is wrong: it answers 422: ');
     const { stdout } = await done(w, ['witness', 'evidence', '--state', 'w4.state', '--json']);
     expect(parseLinesAs('witness-evidence', stdout)).toMatchObject([{ kind: 'two-roots', origin: 'example.com/log' }]);
-    expect(said()).toContain('"kind":"two-roots"');
+    await expect.poll(() => said()).toContain('"kind":"two-roots"');
     expect(await (await fetch(`${url}/metrics`)).text()).toContain('\nvitrine_witness_contradictions_total 2\n');
     const status = await w.run(['witness', 'status', '--log', 'fork', '--policy', 'urls']);
     expect(status.status).toBe(1);
@@ -216,7 +214,7 @@ describe('vitrine serve --policy', () => {
       },
       { timeout: 120_000, interval: 100 },
     );
-    expect(restored.said()).toContain('nothing is appended any more');
+    await expect.poll(() => restored.said()).toContain('nothing is appended any more');
     await restored.stop();
     expect((await done(w, ['ls', '--log', 'backup'])).stdout.split('\n')).toHaveLength(4);
   });

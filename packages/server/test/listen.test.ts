@@ -118,7 +118,7 @@ describe('TLS', () => {
 
   test('closes connections that shake no hands, and drops idle ones when there are many', async () => {
     const tls = certificate();
-    const limits = { headersTimeout: 300, maxConnections: 2 };
+    const limits = { headersTimeout: 2000, maxConnections: 2 };
     const metrics = new Metrics();
     const { url } = await listenTo(
       new Hono().get('/', (c) => c.text('here')),
@@ -372,7 +372,7 @@ describe('a slow client', () => {
   });
 
   test('that says nothing is disconnected, before its first request and between two', async () => {
-    const { port } = await listening({ limits: { headersTimeout: 300, keepAliveTimeout: 200 } });
+    const { port } = await listening({ limits: { headersTimeout: 2000, keepAliveTimeout: 200 } });
     const [silent, waiting] = await Promise.all([RawClient.open(port), RawClient.open(port)]);
     waiting.send('GET /checkpoint HTTP/1.1\r\nHost: a\r\n\r\n');
     expect(await silent.closed()).not.toContain('200');
@@ -484,11 +484,15 @@ describe('a slow client', () => {
   });
 
   test('that is one too many is turned away where all others wait for an answer', async () => {
-    const app = new Hono().get('/slow', () => new Promise<Response>(() => {}));
+    let asked = 0;
+    const app = new Hono().get('/slow', () => {
+      asked++;
+      return new Promise<Response>(() => {});
+    });
     const { url } = await listenTo(app, { limits: { maxConnections: 2, closeTimeout: 50 } });
     const port = Number(new URL(url).port);
     for (let i = 0; i < 2; i++) (await RawClient.open(port)).send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
-    await wait(50);
+    while (asked < 2) await wait(5);
     const third = await RawClient.open(port);
     expect(await third.closed()).toBe('');
   });
@@ -523,9 +527,11 @@ describe('closing', () => {
 
   test('answers what has arrived, and was not read yet', async () => {
     const app = new Hono().get('/', (c) => c.text('answered'));
-    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0 });
+    const metrics = new Metrics();
+    const { url, close } = await listen(app, { host: '127.0.0.1', port: 0, metrics });
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(Number(new URL(url).port))));
-    await wait(50);
+    // What it has not accepted it never answers.
+    while (!/^vitrine_http_connections 20$/m.test(await metrics.text())) await wait(5);
     for (const client of clients) client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await close();
     for (const client of clients) expect(await client.closed()).toContain('answered');

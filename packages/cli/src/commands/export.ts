@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, interrupted } from '../errors.ts';
 import type { Update } from '../export-follower.ts';
-import { type LogOption, logPlace, openDirectory, withLogOption } from '../log-option.ts';
+import { followedLog, type LogOption, logPlace, openDirectory, withLogOption } from '../log-option.ts';
 import { decimalArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
 import { StreamHeads } from '../stream-heads.ts';
@@ -99,13 +99,7 @@ async function exportTiles(context: Context, log: LogReading, directory: string,
 
 async function follow(context: Context, directory: string, options: Options): Promise<void> {
   const { interval = INTERVAL, refresh = REFRESH, manifests, quiet, json } = options;
-  const place = await logPlace(context, options);
-  if (place.url === undefined) {
-    throw new CliError(
-      'usage',
-      '--follow takes the URL of a log: one in a directory grows only while a server, or another command, has it open',
-    );
-  }
+  const place = await followedLog(context, options);
   const { ExportFollower } = await import('../export-follower.ts');
   const follower = new ExportFollower(context, directory, { interval, refresh, manifests, json: json || quiet });
   await follower.run(

@@ -11,7 +11,15 @@ import type { Pushed, PushOptions, WitnessError } from '@vitrine/witness';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError, naming } from '../errors.ts';
-import { type LogOption, type LogPlace, logPlace, type OpenedLog, openLog, withLogOption } from '../log-option.ts';
+import {
+  followedLog,
+  type LogOption,
+  logPlace,
+  type OpenedLog,
+  openLog,
+  type ServedLog,
+  withLogOption,
+} from '../log-option.ts';
 import { isLogOutage, lookAgain } from '../look-again.ts';
 import { positiveArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
@@ -60,16 +68,8 @@ async function push(context: Context, options: Options): Promise<void> {
   const { follow: isFollowing, interval, json } = options;
   const keys = options.vkey.map((vkey) => naming('--vkey', () => parseVkey(vkey)));
   if (interval !== undefined && !isFollowing) throw new CliError('usage', '--interval goes with --follow');
+  if (isFollowing) return follow(context, await followedLog(context, options), { keys, ...options });
   const place = await logPlace(context, options);
-  if (isFollowing) {
-    if (place.url === undefined) {
-      throw new CliError(
-        'usage',
-        '--follow takes the URL of a log: one in a directory grows only while a server, or another command, has it open',
-      );
-    }
-    return follow(context, place, { keys, ...options });
-  }
   await using log = await openLog(place);
   for (const url of options.to) {
     const progress = startProgress(context, { label: `sending to ${printable(url)}`, unit: 'entries', json });
@@ -99,7 +99,7 @@ async function pushTo(context: Context, log: OpenedLog, { url, ...options }: Tar
 /** Sends each mirror what is new until the user wants it to stop, whatever becomes of the others. */
 async function follow(
   outer: Context,
-  place: LogPlace,
+  place: ServedLog,
   { to, keys, interval = INTERVAL, ...options }: Options & Pick<PushOptions, 'keys'>,
 ): Promise<void> {
   const { WitnessError } = await import('@vitrine/witness');
@@ -111,7 +111,7 @@ async function follow(
   const followed = to.map(async (url) => {
     let sent: number | undefined;
     const look = async (): Promise<void> => {
-      const log = await openLog(place);
+      const log = await place.open();
       if (log.checkpoint().size === sent) return;
       const pushed = await pushTo(context, log, { url, keys });
       sent = pushed.checkpoint.size;

@@ -338,7 +338,8 @@ describe('add-entries over HTTP', () => {
     await mirror.replica.extend(entriesOf(10), 0);
     const whole = formatAddEntriesHeader({ origin: ORIGIN, start: 10, end: 10, ticket: new Uint8Array(0) });
     const waiting = Array.from({ length: 16 }, () => post(app, '/add-entries', whole, ENTRIES));
-    await sleep(50);
+    // Until all of them have been read.
+    await sleep(500);
     const more = await post(app, '/add-entries', whole, ENTRIES);
     expect([more.status, more.headers.get('retry-after')]).toEqual([503, '1']);
     go();

@@ -57,6 +57,8 @@ export class HttpStore implements Store {
   readonly #bundles = new BundleCache();
   #served: Served;
   #tiles: TileReader;
+  /** Resolves once nobody reads the checkpoint again. */
+  #refreshed: Promise<unknown> = Promise.resolve();
 
   private constructor(
     client: HttpClient,
@@ -115,7 +117,14 @@ export class HttpStore implements Store {
    * @throws CoreError `checkpoint-older` for one of a smaller tree, which is a part of the one that was read; `proof-mismatch` if
    * it, or a larger one, is of another tree; as {@link open}
    */
-  async refresh(): Promise<boolean> {
+  refresh(): Promise<boolean> {
+    // One after the other: each checkpoint is compared with the one before it, and none comes later than a newer one.
+    const refreshed = this.#refreshed.then(() => this.#refresh());
+    this.#refreshed = refreshed.catch(() => {});
+    return refreshed;
+  }
+
+  async #refresh(): Promise<boolean> {
     const served = openNotes(await readNotes(this.#client, this.#isPublished), this.#description, this.url);
     const before = this.#served.signed;
     const { size, note } = served.signed;

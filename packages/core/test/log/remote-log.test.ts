@@ -104,6 +104,25 @@ describe('a log that is served', () => {
     expect(await remote.refresh()).toBe(false);
   });
 
+  test('does not go back where it is refreshed twice at once, and the first answer comes last', async () => {
+    const memory = await createLog();
+    const served = await serveLog(memory);
+    const remote = await served.open();
+    let looks = 0;
+    served.tamper = async (path, answer) => {
+      const response = await answer();
+      if (path.startsWith('/checkpoint') && looks++ < 2) await new Promise((resolve) => setTimeout(resolve, 300));
+      return response;
+    };
+    await memory.log.append(entryOf(0));
+    const first = remote.refresh();
+    await expect.poll(() => looks).toBe(2);
+    await memory.log.append(entryOf(1));
+    await Promise.all([first, remote.refresh()]);
+    expect(remote.size).toBe(2);
+    expect(await collect(remote.entries())).toEqual(entriesOf(2));
+  });
+
   test('is read as of the checkpoint that it shows, where that is wanted', async () => {
     const memory = await createLog();
     await memory.log.append(entryOf(0));
@@ -404,6 +423,15 @@ describe('appending by URL', () => {
       expect((await remote.append(entryOf(0))).index).toBe(0);
       expect(memory.log.size).toBe(1);
     });
+  });
+
+  test('takes many entries at once', async () => {
+    const memory = await createLog();
+    const remote = await (await serveLog(memory)).open();
+    const entries = entriesOf(100);
+    const appended = await Promise.all(entries.map((entry) => remote.append(entry)));
+    for (const [i, { index }] of appended.entries()) expect(await remote.entry(index)).toEqual(entries[i]);
+    expect(memory.log.size).toBe(100);
   });
 
   test('waits for a copy of the log that is behind', async () => {

@@ -100,6 +100,7 @@ test('mirror push --follow ends, for all mirrors, when the log contradicts itsel
 test.each([
   [['--follow', '--log', 'log'], '--follow takes the URL of a log: '],
   [['--interval', '5', '--log', 'http://127.0.0.1:1'], '--interval goes with --follow'],
+  [['--to', 'mirror.example', '--log', 'log'], '--to must be a URL of http or https, not mirror.example'],
 ])('mirror push refuses %j', async (args, message) => {
   const w = await workspaceWithLog();
   const to = ['--to', 'http://127.0.0.1:1', '--vkey', formatVkey(MIRROR_KEY.vkey)];

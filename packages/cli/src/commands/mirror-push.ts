@@ -38,6 +38,11 @@ const INTERVAL = 1;
 
 const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
+function collectUrl(url: string, all?: readonly string[]): readonly string[] {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return collect(url, all);
+  throw new CliError('usage', `--to must be a URL of http or https, not ${url}`);
+}
+
 /** `vitrine mirror push` */
 export function registerMirrorPush(mirror: Command, context: Context): void {
   withLogOption(mirror.command('push'))
@@ -47,7 +52,7 @@ export function registerMirrorPush(mirror: Command, context: Context): void {
         'checkpoint. A log in a directory keeps them with the checkpoint. With --follow, which takes the URL of the log, it goes ' +
         'on and sends what is new.',
     )
-    .requiredOption('--to <url>', 'the submission prefix of a mirror, once for each', collect)
+    .requiredOption('--to <url>', 'the submission prefix of a mirror, once for each', collectUrl)
     .requiredOption('--vkey <vkey>', 'a key of a mirror, once for each', collect)
     .option('--follow', 'go on until SIGTERM or Ctrl-C, and send what is new; each mirror for itself')
     .option(

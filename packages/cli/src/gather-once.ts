@@ -13,7 +13,8 @@ export interface Gathered {
 }
 
 /**
- * Asks the witnesses of a policy to cosign a log's newest checkpoint, each until it has answered or failed once.
+ * Asks the witnesses of a policy to cosign a log's newest checkpoint, each until it has answered or failed once. What came is kept
+ * also if it is not enough: others can add to it later.
  *
  * @throws WitnessError `log-behind` if one knows a larger tree; CoreError `policy-log`; CliError `interrupted`
  */
@@ -30,5 +31,8 @@ export async function gatherOnce(context: Context, log: Log, loaded: LoadedPolic
   if (signal.aborted) throw interrupted();
   const refusal = gatherer.refusal();
   if (refusal !== undefined) throw refusal;
+  const isMet = (gatherer.published()?.size ?? -1) >= log.size;
+  // The checkpoint that satisfies the policy stays the cosigned one until there is another.
+  if (!isMet) await log.publish(gatherer.gathered(), { isCosigned: false });
   return { published: gatherer.published(), witnesses: gatherer.status() };
 }

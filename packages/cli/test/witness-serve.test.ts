@@ -49,7 +49,7 @@ describe('vitrine witness serve', () => {
       servers.map(({ url }) => url),
     );
     const gathered = await done(w, ['witness', 'gather', '--log', 'log', '--policy', 'urls']);
-    expect(gathered.stdout).toBe('3 entries of example.com/log: 2 of 2 witnesses cosigned\n');
+    expect(gathered.stdout).toBe('3 entries of example.com/log: 2 of 2 witnesses have cosigned\n');
     const note = (await done(w, ['checkpoint', '--cosigned', '--log', 'log'])).stdoutBytes;
     expect(parseSignedNote(note).signatures).toHaveLength(3);
     const shown = await fetch(`${servers[0].url}/${HASH}/checkpoint`);
@@ -67,6 +67,36 @@ describe('vitrine witness serve', () => {
     expect([get.status, get.headers.get('allow')]).toEqual([405, 'OPTIONS, POST']);
     for (const server of servers) expect(await server.stop()).toBe(0);
     expect(servers[0].said()).toContain('"msg":"cosigned"');
+  });
+
+  test('can answer one after the other: what came is kept until it is enough, and the checkpoint that was cosigned before', async () => {
+    const w = await workspaceToWitness();
+    const gather = ['witness', 'gather', '--log', 'log', '--policy', 'urls'];
+    const servers = [await start(w, 'w4'), await start(w, 'w6')] as const;
+    const ports = servers.map(({ url }) => new URL(url).port);
+    writeUrls(
+      w,
+      servers.map(({ url }) => url),
+    );
+    await done(w, gather);
+    const cosigned = ['checkpoint', '--cosigned', '--log', 'log'];
+    const before = (await done(w, cosigned)).stdout;
+    w.write('entry', 'four');
+    await done(w, ['add', '--raw', 'entry', '--log', 'log']);
+    await servers[1].stop();
+    const first = await w.run(gather);
+    expect([first.status, first.stdout]).toEqual([3, '4 entries of example.com/log: 1 of 2 witnesses have cosigned\n']);
+    expect(first.stderr).toContain('vitrine: witness-pending: ');
+    expect((await done(w, ['checkpoint', '--log', 'log'])).stdout).toContain('— witness.example/w4 ');
+    expect((await done(w, cosigned)).stdout).toBe(before);
+
+    await servers[0].stop();
+    await startServing(w, [...serveArgs('w6.key', 'w6.state').slice(0, -1), ports[1]!]);
+    const second = await done(w, gather);
+    expect(second.stdout).toBe('4 entries of example.com/log: 2 of 2 witnesses have cosigned\n');
+    const after = (await done(w, cosigned)).stdoutBytes;
+    expect(parseSignedNote(after).signatures).toHaveLength(3);
+    expect(parseSignedNote(after).text).toContain('\n4\n');
   });
 
   test('says what it is, as JSON too', async () => {

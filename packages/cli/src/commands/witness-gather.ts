@@ -1,4 +1,4 @@
-import { displayOctets } from '@vitrine/core';
+import { displayOctets, NO_QUORUM, verifyCheckpoint } from '@vitrine/core';
 import type { Command } from 'commander';
 import type { Context } from '../context.ts';
 import { CliError } from '../errors.ts';
@@ -18,7 +18,7 @@ export function registerWitnessGather(witness: Command, context: Context): void 
     .summary('have the witnesses of a policy cosign the newest checkpoint')
     .description(
       'Send the newest checkpoint of a log to the witnesses of a policy, with the proof that it grew from what each of them knows, and keep ' +
-        'their cosignatures. For a log that nobody serves: vitrine serve --policy does this by itself.',
+        'their cosignatures, also where they are not enough yet. For a log that nobody serves: vitrine serve --policy does this by itself.',
     )
     .requiredOption('--policy <file>', 'the policy that names the witnesses, with their URLs')
     .option('--json', 'print one JSON object')
@@ -31,8 +31,9 @@ async function witnessGather(context: Context, options: Options): Promise<void> 
   const loaded = await readPolicy(options.policy);
   await using log = await openDirectory(await logDirectory(context, options));
   const { published, witnesses } = await gatherOnce(context, log, loaded);
-  const { size } = log.checkpoint();
-  const given = witnesses.filter(({ cosigned }) => cosigned?.size === size);
+  const { size, note } = log.checkpoint();
+  const { cosignatures } = verifyCheckpoint(note, { ...loaded.policy, quorum: NO_QUORUM }, loaded);
+  const given = new Set(cosignatures.map(({ witness }) => witness));
   const isMet = published !== undefined && published.size >= size;
   if (options.json) {
     const list = witnesses.map(({ name, keyName, cosigned, failure }) => ({
@@ -44,7 +45,7 @@ async function witnessGather(context: Context, options: Options): Promise<void> 
     await output.json({ origin: log.origin, size, satisfied: isMet, witnesses: list });
   } else {
     await output.text(
-      `${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.length} of ${witnesses.length} witnesses cosigned\n`,
+      `${count(size, 'entry', 'entries')} of ${printable(log.origin)}: ${given.size} of ${witnesses.length} witnesses have cosigned\n`,
     );
     for (const { name, failure } of witnesses) {
       if (failure !== undefined) output.note(`${displayOctets(name)}: ${printable(failure.message)}`);
@@ -53,6 +54,6 @@ async function witnessGather(context: Context, options: Options): Promise<void> 
   if (!isMet)
     throw new CliError(
       'witness-pending',
-      'too few witnesses have cosigned for the policy: those who did are not asked again, run this later',
+      'too few witnesses have cosigned for the policy: what came is kept with the newest checkpoint, run this again later',
     );
 }

@@ -74,8 +74,10 @@ export class CheckpointKeeper {
   /**
    * Adds the signatures of a checkpoint of this log, which the caller has verified, to those that are there for its tree. A
    * key that signs again replaces its line.
+   *
+   * @param becomesCosigned whether it becomes the newest cosigned one, if it is that
    */
-  add({ size, root, note }: LogCheckpoint): LogCheckpoint {
+  add({ size, root, note }: LogCheckpoint, becomesCosigned = true): LogCheckpoint {
     const { signed, cosigned } = this.#current;
     const parsed = parseSignedNote(note);
     const known = [cosigned, signed].find((other) => other?.size === size);
@@ -85,7 +87,7 @@ export class CheckpointKeeper {
       this.#current = { ...this.#current, signed: added };
       this.#keep({ signed: added });
     }
-    if (isCosigned(merged, this.#own) && (cosigned?.size ?? 0) <= size) {
+    if (becomesCosigned && isCosigned(merged, this.#own) && (cosigned?.size ?? 0) <= size) {
       this.#current = { ...this.#current, cosigned: added };
       this.#keep({ cosigned: added });
     }

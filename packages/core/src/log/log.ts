@@ -234,12 +234,17 @@ export class Log extends LogReading implements AsyncDisposable {
    * Keeps a checkpoint of this log with further signatures: those of witnesses. The caller has verified them. Signatures
    * that are there already for the same tree are kept too, but for those of keys that signed again.
    *
+   * @param isCosigned whether it becomes the cosigned checkpoint, if it is newer than that; without, its signatures wait for others
+   * with the newest checkpoint, if it is that one
    * @returns the checkpoint with all its signatures
    * @throws CoreError `log-range` if the tree is larger than the log; `log-corrupt` if it is another one; what
    * `openCheckpoint` throws; `checkpoint-malformed` for one with extension lines; `log-range` also for a tree whose index is not
    * kept any more
    */
-  async publish(note: Uint8Array): Promise<LogCheckpoint> {
+  async publish(
+    note: Uint8Array,
+    { isCosigned = true }: { readonly isCosigned?: boolean } = {},
+  ): Promise<LogCheckpoint> {
     this.checkOpen();
     const { checkpoint, note: opened } = openCheckpoint(note, { origin: this.origin, keys: [this.key] });
     // Signatures are gathered by size, and are of the text that this log signs.
@@ -252,7 +257,7 @@ export class Log extends LogReading implements AsyncDisposable {
     requireRoot(checkpoint, await this.rootAt(checkpoint.size));
     const { size, root } = checkpoint;
     await this.#checkIndexKept(size);
-    const published = this.checkpoints.add({ size, root, note });
+    const published = this.checkpoints.add({ size, root, note }, isCosigned);
     await this.checkpoints.stored();
     return copyOf(published);
   }

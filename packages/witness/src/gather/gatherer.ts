@@ -103,7 +103,8 @@ export class Gatherer implements AsyncDisposable {
     const { endpoints, unreachable } = witnessEndpoints(policy);
     const cosigned = log.cosignedCheckpoint();
     this.#unreachable = unreachable;
-    this.#witnesses = endpoints.map((endpoint) => this.#recall(new AskedWitness(endpoint, 0), cosigned));
+    const kept = cosigned === undefined ? [log.checkpoint()] : [log.checkpoint(), cosigned];
+    this.#witnesses = endpoints.map((endpoint) => this.#recall(new AskedWitness(endpoint, 0), kept));
     if (cosigned !== undefined && new Gathering(cosigned, policy, schemes).satisfied() !== undefined) {
       this.#published = cosigned;
     }
@@ -152,6 +153,11 @@ export class Gatherer implements AsyncDisposable {
     );
   }
 
+  /** The checkpoint that is gathered for, with all cosignatures that it has, enough for the policy or not. */
+  gathered(): Uint8Array {
+    return (this.#gathering ?? this.#current()).note();
+  }
+
   /** What is known of each witness of the policy, in its order. */
   status(): WitnessStatus[] {
     const { policy, now } = this.#options;
@@ -183,14 +189,15 @@ export class Gatherer implements AsyncDisposable {
   }
 
   /** What a witness saw last is at least what it has cosigned of what the log kept. */
-  #recall(asked: AskedWitness, cosigned: LogCheckpoint | undefined): AskedWitness {
-    if (cosigned === undefined) return asked;
-    const { signatures } = parseSignedNote(cosigned.note);
+  #recall(asked: AskedWitness, kept: readonly LogCheckpoint[]): AskedWitness {
+    const newestFirst = kept.map(({ size, note }) => ({ size, signatures: parseSignedNote(note).signatures }));
     for (const { name, key } of asked.endpoint.witnesses) {
-      const line = signatures.find((one) => isLineOf(one, key));
-      if (line === undefined) continue;
-      asked.size = cosigned.size;
-      asked.cosigned.set(name, { size: cosigned.size, time: cosignatureTime(line.signature) });
+      const found = newestFirst.find(({ signatures }) => signatures.some((line) => isLineOf(line, key)));
+      if (found === undefined) continue;
+      const { size, signatures } = found;
+      const times = signatures.filter((line) => isLineOf(line, key)).map(({ signature }) => cosignatureTime(signature));
+      asked.size = Math.max(asked.size, size);
+      asked.cosigned.set(name, { size, time: Math.max(...times) });
     }
     return asked;
   }

@@ -48,9 +48,14 @@ export class Gathering {
     }
   }
 
-  /** The checkpoint with all lines, if the policy is satisfied by it. */
+  /** The checkpoint with all lines. */
+  note(): Uint8Array {
+    return formatSignedNote(this.#note);
+  }
+
+  /** The same, if the policy is satisfied by it. */
   satisfied(): Uint8Array | undefined {
-    const note = formatSignedNote(this.#note);
+    const note = this.note();
     return satisfiesPolicy(note, this.#policy, { schemes: this.#schemes }) ? note : undefined;
   }
 }

@@ -108,6 +108,9 @@ async function checkedDirectory(named: string, { log }: LogOption): Promise<stri
   if (!(found instanceof Error) && !found.isDirectory()) {
     throw new CoreError('store-foreign', `${named} is a file, and a log is a directory`);
   }
+  if (found instanceof Error && found.code === 'ENOENT' && /^[\w.-]+:\d+(?:\/|$)/.test(named)) {
+    throw new CoreError('store-missing', `${named} does not exist; the URL of a log begins with https:// or http://`);
+  }
   // Whoever set the variable may have done it in another directory, long ago.
   if (found instanceof Error && found.code === 'ENOENT' && log === undefined) {
     throw new CoreError('store-missing', `${resolve(named)} (from VITRINE_LOG) does not exist`);
@@ -164,7 +167,8 @@ export async function describeLog(place: LogPlace): Promise<LogDescription> {
 }
 
 /**
- * The signer of a log: from the file of `--key`, or the one that `VITRINE_KEY` names, or that in which `init` put the key.
+ * The signer of a log: from the file of `--key`, or the one that an environment variable names, or that in which `init` put the
+ * key. Where statements are signed, `VITRINE_KEY` names the key of those, and `VITRINE_LOG_KEY` the log's.
  *
  * @throws CliError `key-missing` and what `readKeyFile` throws; CoreError `log-key` if it is the key of something else
  */
@@ -173,7 +177,8 @@ export async function logSigner(
   description: LogDescription,
   { key, json }: { readonly key?: string; readonly json?: boolean },
 ): Promise<Signer> {
-  return signerFrom(context, description, { option: '--key', variable: 'VITRINE_KEY', file: key }, { json });
+  const name = description.kind === 'raw' ? 'VITRINE_KEY' : 'VITRINE_LOG_KEY';
+  return signerFrom(context, description, { option: '--key', variable: name, file: key }, { json });
 }
 
 /**

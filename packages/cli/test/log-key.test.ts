@@ -5,7 +5,7 @@ import { formatKeyFile } from '@vitrine/signer/node';
 import { Command } from 'commander';
 import { expect, test } from 'vitest';
 import { describeFailure } from '../src/errors.ts';
-import { type LogKeyOption, logKeySigner, withLogKeyOption } from '../src/log-option.ts';
+import { type LogKeyOption, logKeySigner, logSigner, withLogKeyOption } from '../src/log-option.ts';
 import { type ContextOptions, testContext } from './support/test-context.ts';
 import { fixedKey, type Workspace, workspace } from './support/workspace.ts';
 
@@ -47,6 +47,17 @@ test("the log's key is the one that is named, then that of VITRINE_LOG_KEY, then
   expect(await logKey(['--log-key', w.path('named')], { env: { VITRINE_LOG_KEY: 'nowhere' } })).toMatchObject({
     keyId,
   });
+});
+
+test.each([
+  ['raw', 'VITRINE_KEY'],
+  ['statements', 'VITRINE_LOG_KEY'],
+] as const)('the key of a log of kind %s that signs nothing else is that of %s', async (kind, variable) => {
+  const w = await workspaceWithKeys();
+  const env = { VITRINE_KEY: w.path('other'), VITRINE_LOG_KEY: w.path('other'), [variable]: w.path('named') };
+  const description = { ...DESCRIPTION, kind } as unknown as LogDescription;
+  const { keyId } = LOG_KEY.vkey;
+  expect(await logSigner(testContext({ env }).context, description, {})).toMatchObject({ keyName: ORIGIN, keyId });
 });
 
 test("another key than the log's is refused", async () => {

@@ -1,4 +1,4 @@
-import type { Signer } from '@vitrine/core';
+import { CoreError, type Signer } from '@vitrine/core';
 import type { Log, Store } from '@vitrine/core/log';
 import type { AppendOptions, createLogger, Publishing, TokenFile } from '@vitrine/server';
 import { type Command, Option } from 'commander';
@@ -36,7 +36,10 @@ export function registerServe(program: Command, context: Context): void {
     .addOption(new Option('--open', 'take arbitrary entries from everybody').conflicts(['tokens', 'readOnly']))
     .addOption(new Option('--tokens <file>', 'the tokens that append, which vitrine token makes').conflicts('readOnly'))
     .addOption(
-      new Option('--key <file>', "the log's key (default: $VITRINE_KEY, or where init put it)").conflicts('readOnly'),
+      new Option(
+        '--key <file>',
+        "the log's key (default: $VITRINE_LOG_KEY, for a raw log $VITRINE_KEY, or where init put it)",
+      ).conflicts('readOnly'),
     )
     .option('--policy <file>', 'have its witnesses cosign, and show only checkpoints that satisfy it')
     .option(
@@ -65,6 +68,10 @@ async function serveLog(context: Context, options: Options): Promise<void> {
     return serveExported(context, directory, options);
   }
   const description = await describeLog({ directory });
+  if (description.mirror && !options.readOnly) {
+    const how = 'serve it with --read-only, or with vitrine mirror serve';
+    throw new CoreError('log-mirror', `${directory} has a mirror of ${description.origin}: ${how}`);
+  }
   checkOptions(options, description.kind === 'raw');
   const signer = options.readOnly ? undefined : await logSigner(context, description, options);
   const { Log } = await import('@vitrine/core/log');

@@ -47,7 +47,8 @@ export async function askIndex(
     throw new CliError('usage', '--out and --force go with --prove');
   }
   await using log = await openLog(await logPlace(context, options));
-  if (!log.description.indexed) {
+  // A mirror says itself what it keeps.
+  if (!log.description.indexed && !log.description.mirror) {
     throw new CoreError('log-index', `${log.origin} has no index: vitrine ls reads all of its entries`);
   }
   await ask(log, chooseCheckpoint(log, options));

@@ -161,10 +161,16 @@ export interface StatementLog {
   readonly description: LogDescription;
 }
 
-/** The log of statements that the user named. @throws CoreError `log-admission` for one of arbitrary entries; as {@link appendTarget} */
+/** The log of statements that the user named. @throws CoreError `log-mirror`; `log-admission` for one of arbitrary entries; as {@link appendTarget} */
 export async function statementLog(context: Context, options: LogOption): Promise<StatementLog> {
   const place = await logPlace(context, options);
   const description = await describeLog(place);
+  if (description.mirror) {
+    throw new CoreError(
+      'log-mirror',
+      `this is a mirror of ${description.origin}: only the log itself can be appended to`,
+    );
+  }
   if (description.kind === 'statements') return { place, description };
   const message = `the log ${description.origin} takes arbitrary entries, and nobody judges statements there`;
   throw new CoreError('log-admission', message);

@@ -15,6 +15,7 @@ import type { Mirror, MirrorOptions, PullSource } from '@vitrine/witness';
 import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import { CliError, naming } from './errors.ts';
+import { readIfThere } from './files.ts';
 import { isUrl, openDirectory } from './log-option.ts';
 import { readPolicy } from './policy-file.ts';
 import { printable } from './text.ts';
@@ -46,8 +47,8 @@ export interface OpenedSource {
   readonly source: PullSource;
   /** What the log, or whoever serves it, says of itself. Undefined if it says nothing. */
   describe(): Promise<LogDescription | undefined>;
-  /** Whether that comes over the network. */
-  readonly isRemote: boolean;
+  /** Who says so, if that is not the log itself. */
+  readonly describedBy?: string;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -67,7 +68,7 @@ export async function openSource(context: Context, named: string): Promise<Opene
     const options = { fetch: await httpFetch(context), signal: context.signal };
     return {
       source: httpSource(named, options),
-      isRemote: true,
+      describedBy: 'its server',
       describe: async () => {
         const client = new HttpClient(named, options);
         const bytes = await client.get({ path: 'description', limit: MAX_DESCRIPTION_SIZE });
@@ -82,15 +83,17 @@ export async function openSource(context: Context, named: string): Promise<Opene
   if ((await stat(join(named, 'vitrine.json')).catch(() => undefined)) === undefined) {
     return {
       source: directorySource(named),
-      isRemote: false,
-      describe: async () => undefined,
+      describedBy: 'the directory',
+      describe: async () => {
+        const bytes = await readIfThere(join(named, 'description'), MAX_DESCRIPTION_SIZE);
+        return bytes && parseDescription(bytes);
+      },
       [Symbol.asyncDispose]: async () => {},
     };
   }
   const log = await openDirectory(named);
   return {
     source: logSource(log),
-    isRemote: false,
     describe: async () => log.description,
     [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };
@@ -124,12 +127,24 @@ export async function openMirror(
     const mapping = description.indexed ? statementMapping : undefined;
     return Mirror.open(directory, { mapping, ...roles });
   }
-  if (source === undefined && options.vkey === undefined) {
-    throw new CoreError('store-missing', `${directory} holds no mirror: to make one there, name the log or its key`);
+  if (source === undefined && options.vkey === undefined && options.policy === undefined) {
+    throw new CoreError(
+      'store-missing',
+      `${directory} holds no mirror: to make one there, name the log, or its key with --vkey or --policy`,
+    );
   }
+  if (checkIndex) await checkHasIndex(source);
   const { origin, vkeys } = await keysOfLog(context, source, options);
   const mapping = checkIndex ? statementMapping : undefined;
   return Mirror.create(directory, { origin, vkeys, mapping, ...roles });
+}
+
+/** @throws CliError `usage` for a log that says itself that it has no index */
+async function checkHasIndex(source: OpenedSource | undefined): Promise<void> {
+  // One that does not answer yet is asked for its index when it does.
+  const description = await source?.describe().catch(() => undefined);
+  if (description === undefined || description.indexed || description.mirror) return;
+  throw new CliError('usage', `${description.origin} says that it has no index: leave out --check-index`);
 }
 
 /** What is said of the mirror in a directory; undefined if nothing is there. */
@@ -179,18 +194,23 @@ function checkKeys({ origin, vkeys }: LogDescription, named: readonly VerifierKe
 }
 
 /**
- * The log that the source says it is of; where that does not answer yet, the one that the policy is of.
+ * The log that the source says it is of; where there is none, or it does not answer yet, the one that the policy is of.
  *
- * @throws what `originOf` throws where the policy lists several logs
+ * @throws CliError `usage` where there is no source and the policy lists several logs, or none; what `originOf` throws
  */
-async function originIn(path: string, source: OpenedSource): Promise<string> {
+async function originIn(path: string, source: OpenedSource | undefined): Promise<string> {
+  const { policy } = await readPolicy(path);
+  const [origin, ...others] = new Set(policy.logs.map(({ key }) => key.keyName));
+  const only = others.length === 0 ? origin : undefined;
+  if (source === undefined) {
+    if (only !== undefined) return only;
+    throw new CliError('usage', `${path} does not list one log: name the key of the one to mirror with --vkey`);
+  }
   try {
     return await originOf(source);
   } catch (error) {
-    const { policy } = await readPolicy(path);
-    const [origin, ...others] = new Set(policy.logs.map(({ key }) => key.keyName));
-    if (origin === undefined || others.length > 0) throw error;
-    return origin;
+    if (only === undefined) throw error;
+    return only;
   }
 }
 
@@ -200,7 +220,7 @@ async function keysOfLog(
   options: Pick<MirrorCommandOptions, 'vkey' | 'policy'>,
 ): Promise<{ readonly origin: string; readonly vkeys: readonly string[] }> {
   if (source === undefined || options.vkey !== undefined || options.policy !== undefined) {
-    const origin = options.vkey === undefined && source !== undefined ? await originIn(options.policy!, source) : '';
+    const origin = options.vkey === undefined ? await originIn(options.policy!, source) : '';
     const named = (await namedKeys(origin, options)) ?? [];
     return { origin: named[0]?.keyName ?? '', vkeys: named.map(formatVkey) };
   }
@@ -212,10 +232,10 @@ async function keysOfLog(
     );
   }
   const { origin, vkeys } = description;
-  if (source.isRemote) {
+  if (source.describedBy !== undefined) {
     const signing = vkeys.find((vkey) => parseVkey(vkey).type === KEY_TYPE_ED25519);
     output.note(
-      `the key of ${printable(origin)} is the one that its server names, and from now on no other: ${signing}; --vkey or --policy ` +
+      `the key of ${printable(origin)} is the one that ${source.describedBy} names, and from now on no other: ${signing}; --vkey or --policy ` +
         'says which one it has to be',
     );
   }

@@ -17,6 +17,12 @@ export const FILES_ONLY: SignatureCheck = {
   reason: 'its server has files only, and does not say whose keys the log admitted, nor what was withdrawn',
 };
 
+/** The log is a copy, made without its index. */
+export const PLAIN_MIRROR: SignatureCheck = {
+  verified: false,
+  reason: 'this mirror keeps neither whose keys the log admitted, nor what was withdrawn',
+};
+
 /**
  * Verifies a statement's signature with the key of its name and ID that the log has admitted, if there is one, even if it
  * was removed since: that ends what it may sign, not what it has signed.

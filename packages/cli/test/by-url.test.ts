@@ -8,7 +8,7 @@ import { write } from './support/releases.ts';
 import { Served } from './support/served.ts';
 import { workspaceWithStatements } from './support/statement-workspace.ts';
 import { testContext } from './support/test-context.ts';
-import { type Workspace, workspaceWithLog } from './support/workspace.ts';
+import { type Workspace, workspace, workspaceWithLog } from './support/workspace.ts';
 
 interface Result {
   readonly status: number;
@@ -282,6 +282,14 @@ test('what appends to a log prints the same, and appends the same, by directory 
 });
 
 describe('a log at a URL', () => {
+  test('is none where the scheme was forgotten, and that is said', async () => {
+    expect(await workspace().run(['ls', '--log', 'localhost:8080'])).toMatchObject({
+      status: 3,
+      stderr:
+        'vitrine: store-missing: localhost:8080 does not exist; the URL of a log begins with https:// or http://\n',
+    });
+  });
+
   test('is not created, checked, indexed again or cosigned there', async () => {
     const w = await workspaceWithLog({ entries: ['first'] });
     const served = await Served.start(w, ['--log', 'log', '--open']);

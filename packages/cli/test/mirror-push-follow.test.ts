@@ -14,7 +14,8 @@ const MIRROR_KEY = fixedKey('mirror.example/m', 0x04, 41);
 async function startMirror(w: Workspace, directory: string, listen = '0') {
   w.write('mirror.key', `${formatPrivateKey(MIRROR_KEY)}\n`);
   chmodSync(w.path('mirror.key'), 0o600);
-  const serving = ['mirror', 'serve', directory, '--key', 'mirror.key', '--vkey', VKEY, '--log-level', 'silent'];
+  const serving = ['mirror', 'serve', directory, '--key', 'mirror.key', '--policy', 'of-log', '--log-level', 'silent'];
+  w.write('of-log', `log ${VKEY}\nquorum none\n`);
   return startServing(w, [...serving, '--listen', listen]);
 }
 

@@ -245,9 +245,14 @@ describe('vitrine mirror serve', () => {
     const w = await workspaceWithLog({ entries: ['a'] });
     writeKeys(w);
     const serve = ['mirror', 'serve', 'copy', ...QUIET];
+    w.write('two', `log ${VKEY}\nlog ${formatVkey(fixedKey('example.com/other', 0x01, 9).vkey)}\nquorum none\n`);
     for (const [args, message] of [
       [['--vkey', VKEY], "usage: required option '--key <file>' not specified"],
-      [['--key', 'm4.key'], 'store-missing: copy holds no mirror: to make one there, name the log or its key'],
+      [
+        ['--key', 'm4.key'],
+        'store-missing: copy holds no mirror: to make one there, name the log, or its key with --vkey or --policy',
+      ],
+      [['--key', 'm4.key', '--policy', 'two'], 'usage: two does not list one log: name the key of the one to mirror'],
       [
         ['--key', 'm4.key', '--index-key', 'index.key', '--vkey', VKEY],
         'mirror-key: this mirror of example.com/log does',

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { formatIndexEntry, formatVkey, parseSignedNote } from '@vitrine/core';
 import { openFinding } from '@vitrine/witness';
@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { appendStatements, build } from './support/index-workspace.ts';
 import { parseAs, parseLinesAs } from './support/json-schema.ts';
 import { done } from './support/releases.ts';
+import { Served } from './support/served.ts';
 import { serveFiles, serveWith, startServing } from './support/serving.ts';
 import { writeTree } from './support/signed-tree.ts';
 import { VENDOR_KEY, workspaceWithStatements } from './support/statement-workspace.ts';
@@ -80,6 +81,10 @@ describe('vitrine mirror', () => {
   test('does not guess the key of a log, and keeps to the one that it has', async () => {
     const w = await workspaceWithLog({ entries: ['a'] });
     await done(w, ['export', 'public', '--log', 'log']);
+    expect((await done(w, ['mirror', 'public', 'named'])).stderr).toMatch(
+      /^vitrine: the key of example\.com\/log is the one that the directory names, and from now on no other: example\.com\/log\+/,
+    );
+    rmSync(w.path('public/description'));
     expect(await w.run(['mirror', 'public', 'copy'])).toMatchObject({
       status: 2,
       stdout: '',
@@ -166,6 +171,65 @@ describe('vitrine mirror', () => {
       status: 2,
       stderr: expect.stringContaining('log-index'),
     });
+  });
+
+  test('with --check-index refuses a log that says that it has no index', async () => {
+    const w = await workspaceWithLog({ entries: ['a'] });
+    await done(w, ['export', 'public', '--log', 'log']);
+    for (const from of ['log', 'public']) {
+      expect(await w.run(['mirror', from, 'copy', '--vkey', VKEY, '--check-index'])).toMatchObject({
+        status: 2,
+        stderr: 'vitrine: usage: example.com/log says that it has no index: leave out --check-index\n',
+      });
+    }
+    expect(existsSync(w.path('copy'))).toBe(false);
+  });
+
+  test('without --check-index says what it does not keep, and never that the log lies', async () => {
+    const w = await workspaceWithStatements();
+    await appendStatements(w, [[VENDOR_KEY, build('1.0')]]);
+    await done(w, ['mirror', 'log', 'copy']);
+    await done(w, ['mirror', 'log', 'checked', '--check-index']);
+    const tool = ['--product', 'p', '--version', '1', '--channel', 'c', '--key', 'vendor.key'];
+    w.write('file', 'file');
+    const shows = async (log: string, isChecked: boolean): Promise<void> => {
+      const shown = await w.run(['show', '2', '--log', log]);
+      expect({ log, ...shown }).toMatchObject({ status: 0, stderr: '' });
+      expect(shown.stdout).toContain(
+        isChecked
+          ? '\nsignature  verified, '
+          : '\nsignature  not checked: this mirror keeps neither whose keys the log admitted, nor what was withdrawn\n',
+      );
+      const mirror = { status: 2, stderr: expect.stringMatching(/^vitrine: log-mirror: .*mirror/m) };
+      expect(await w.run(['release', 'build', 'file', ...tool, '--log', log])).toMatchObject(mirror);
+      expect(await w.run(['admit', 'list', '--log', log])).toMatchObject(isChecked ? { status: 0 } : mirror);
+    };
+    await shows('copy', false);
+    await shows('checked', true);
+    const servers = await Promise.all(
+      ['copy', 'checked'].map((directory) =>
+        Served.start(w, ['--log', directory, '--read-only', '--log-level', 'silent']),
+      ),
+    );
+    for (const [i, { url }] of servers.entries()) {
+      await shows(url, i === 1);
+      expect(await (await fetch(url)).text()).toContain('This is a mirror of example.com/log');
+    }
+    expect(await w.run(['latest', 'acme-av/stable', '--log', servers[0]!.url])).toMatchObject({
+      status: 2,
+      stderr:
+        'vitrine: log-index: this mirror does not keep the index of example.com/log, if it has one: ask the log, or a mirror that checks its index\n',
+    });
+    for (const server of servers) await server.stop();
+    expect(await w.run(['serve', '--log', 'copy'])).toMatchObject({
+      status: 2,
+      stderr:
+        'vitrine: log-mirror: copy has a mirror of example.com/log: serve it with --read-only, or with vitrine mirror serve\n',
+    });
+    // What it exports does not deny the index either.
+    await done(w, ['export', 'public', '--log', 'copy']);
+    const exported = await Served.start(w, ['--log', 'public', '--read-only', '--log-level', 'silent']);
+    expect((await w.run(['admit', 'list', '--log', exported.url])).stderr).toContain('vitrine: log-mirror: ');
   });
 
   test('names the entry at which a log lies in its index, and publishes nothing that has it', async () => {

@@ -133,7 +133,8 @@ async function change(context: Context, payload: AdmissionPayload, options: Opti
 async function list(context: Context, options: Options): Promise<void> {
   const { output } = context;
   await using log = await openLog(await logPlace(context, options));
-  if (log.description.kind !== 'statements') {
+  // Which keeps no keys, and says so.
+  if (log.description.kind !== 'statements' && !log.description.mirror) {
     throw new CoreError('log-admission', `the log ${log.origin} takes arbitrary entries, of nobody in particular`);
   }
   for (const { role, vkey, since } of (await admittedKeys(log)).admitted) {

@@ -112,7 +112,9 @@ async function follow(
     error instanceof WitnessError || isLogOutage(error);
   // What is wrong with the log ends it for all of them.
   const ending = new AbortController();
-  const context = { ...outer, signal: AbortSignal.any([outer.signal, ending.signal]) };
+  outer.signal.addEventListener('abort', () => ending.abort(), { once: true });
+  if (outer.signal.aborted) ending.abort();
+  const context = { ...outer, signal: ending.signal };
   const followed = to.map(async (url) => {
     let sent: number | undefined;
     const look = async (): Promise<void> => {

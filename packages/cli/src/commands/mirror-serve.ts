@@ -96,7 +96,6 @@ async function serveMirror(context: Context, directory: string, options: Options
 const NO_SOURCE: OpenedSource = {
   source: async () => undefined,
   describe: async () => undefined,
-  isRemote: false,
   [Symbol.asyncDispose]: async () => {},
 };
 

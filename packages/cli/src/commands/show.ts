@@ -6,7 +6,14 @@ import { entryJson } from '../entry-view.ts';
 import { LEAF_ARGUMENT, type ResolvedEntry, type ResolvedStatement, resolveEntry } from '../leaf-reference.ts';
 import { hasLog, type LogOption, logPlace, openLog, withLogOption } from '../log-option.ts';
 import { type Mentions, mentionsIn, NO_MENTIONS } from '../mentions.ts';
-import { checkSignature, FILES_ONLY, NO_LOG, type SignatureCheck, signatureText } from '../signature-check.ts';
+import {
+  checkSignature,
+  FILES_ONLY,
+  NO_LOG,
+  PLAIN_MIRROR,
+  type SignatureCheck,
+  signatureText,
+} from '../signature-check.ts';
 import { type Row, statementRows } from '../statement-view.ts';
 import { aligned, printable, visible } from '../text.ts';
 
@@ -88,7 +95,9 @@ async function askLog(
   await using log = await openLog(await logPlace(context, options));
   const mentions = await mentionsIn(log, statement);
   const at = String(index ?? (await log.indexOf(leafHash)) ?? `not in the log ${printable(log.origin)}`);
-  if (!log.answersDerived) return { signature: FILES_ONLY, mentions, at };
+  if (!log.answersDerived) {
+    return { signature: log.description.mirror ? PLAIN_MIRROR : FILES_ONLY, mentions, at };
+  }
   const signature = await checkSignature(log, entry, statement);
   const withdrawal = await newestWithdrawal(log, { leafHash, statement });
   if (withdrawal === undefined) return { signature, mentions, at };

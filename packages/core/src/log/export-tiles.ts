@@ -79,7 +79,10 @@ export async function exportTiles(
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
-    await writeIfChanged(join(directory, DESCRIPTION), formatDescription({ ...log.description, mirror: false }));
+    const { indexed, mirror } = log.description;
+    // What a mirror has that keeps the index is what the log itself would export.
+    const description = formatDescription({ ...log.description, mirror: mirror && !indexed });
+    await writeIfChanged(join(directory, DESCRIPTION), description);
     // Last, because whoever reads it looks for all that it covers.
     await writeIfChanged(join(directory, 'checkpoint'), checkpoint.note);
   } catch (cause) {

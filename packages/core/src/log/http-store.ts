@@ -230,12 +230,15 @@ async function readDescription(client: HttpClient, key: VerifierKey | undefined)
   const served = await client.get({ path: 'description', limit: MAX_DESCRIPTION_SIZE });
   if (served === undefined) {
     if (key === undefined) {
-      throw new CoreError('log-key', `${client.prefix} does not say whose log it is: name the log's key`);
+      throw new CoreError(
+        'log-key',
+        `${client.prefix} does not say whose log it is, and may be none: if it is one, name its key`,
+      );
     }
     const plain = { kind: 'raw', duplicates: true, indexed: false, mirror: false } as const;
     return { origin: key.keyName, vkeys: [formatVkey(key)], ...plain };
   }
-  const description = parseDescription(served);
+  const description = openDescription(served, client.prefix);
   // Not any of its keys: this is the one that the checkpoints are checked with.
   if (key !== undefined && formatVkey(signingKey(description)) !== formatVkey(key)) {
     throw new CoreError(
@@ -243,8 +246,23 @@ async function readDescription(client: HttpClient, key: VerifierKey | undefined)
       `${client.prefix} is the log ${quote(description.origin)} with another key than that of ${quote(key.keyName)}`,
     );
   }
-  // What a mirror serves is its log.
-  return { ...description, mirror: false };
+  return description;
+}
+
+/** @throws CoreError `fetch-failed` for what is none */
+function openDescription(bytes: Uint8Array, prefix: string): LogDescription {
+  try {
+    return parseDescription(bytes);
+  } catch (cause) {
+    if (!(cause instanceof CoreError) || cause.code !== 'store-corrupt') throw cause;
+    throw new CoreError(
+      'fetch-failed',
+      `${prefix}description describes no log, so there may be none: ${cause.message}`,
+      {
+        cause,
+      },
+    );
+  }
 }
 
 /** The checkpoint that is shown to everybody, and the newest one; the same where there is no other. */

@@ -31,11 +31,14 @@ export function checkAdmission({ origin, kind }: LogDescription, admission: Admi
 }
 
 /** @throws CoreError `log-index` if the log has no index */
-export function checkMapping({ origin, indexed }: LogDescription, mapping: IndexMapping | undefined): void {
-  if (mapping !== undefined && !indexed) throw unindexed(origin);
+export function checkMapping(description: LogDescription, mapping: IndexMapping | undefined): void {
+  if (mapping !== undefined && !description.indexed) throw unindexed(description);
 }
 
-/** The error for a log that has no index. */
-export function unindexed(origin: string): CoreError {
-  return new CoreError('log-index', `${origin} has no index: it was created without one`);
+/** The error for a log that has no index, or a mirror that does not keep it. */
+export function unindexed({ origin, mirror }: Pick<LogDescription, 'origin' | 'mirror'>): CoreError {
+  const why = mirror
+    ? `this mirror does not keep the index of ${origin}, if it has one: ask the log, or a mirror that checks its index`
+    : `${origin} has no index: it was created without one`;
+  return new CoreError('log-index', why);
 }

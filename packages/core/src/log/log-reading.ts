@@ -79,11 +79,11 @@ export abstract class LogReading implements LogView {
   }
 
   /**
-   * Whether what was derived from the entries can be asked for: the index, and what finds a leaf at once. Only a log that is read
-   * from a server which has nothing but files cannot be asked.
+   * Whether what was derived from the entries can be asked for: the index, and what finds a leaf at once. A log that is read
+   * from a server which has nothing but files cannot be asked, nor can a mirror that was made without the index.
    */
   get answersDerived(): boolean {
-    return true;
+    return !this.description.mirror || this.description.indexed;
   }
 
   /** Entries in the log: all of them are durable. Of a mirror those that its newest checkpoint covers. */
@@ -330,7 +330,7 @@ export abstract class LogReading implements LogView {
   }
 
   #indexAt<T>(size: number | undefined, ask: (index: IndexReader, size: number) => T): T {
-    if (this.#index === undefined) throw unindexed(this.origin);
+    if (this.#index === undefined) throw unindexed(this.description);
     const at = size ?? this.checkpoint().size;
     this.#checkSize(at);
     return ask(this.#index, at);

@@ -32,7 +32,7 @@ export async function reindex(
   { onProgress }: { readonly onProgress?: OnProgress } = {},
 ): Promise<Head> {
   const description = parseDescription(await store.description());
-  if (!description.indexed) throw unindexed(description.origin);
+  if (!description.indexed) throw unindexed(description);
   const { head, stored, checkpoints } = await openTree(store, { ...description, key: signingKey(description) });
   const { size } = head;
   const writer = new DerivedWriter(store, stored);

@@ -47,7 +47,7 @@ export class RemoteLog extends LogReading implements AsyncDisposable {
   }
 
   override get answersDerived(): boolean {
-    return this.#served.answersDerived;
+    return this.#served.answersDerived && super.answersDerived;
   }
 
   /**
@@ -85,7 +85,8 @@ export class RemoteLog extends LogReading implements AsyncDisposable {
    * @throws CoreError `log-corrupt` if the server says that there is no index, and there is
    */
   override async derived(key: Uint8Array): Promise<Uint8Array | undefined> {
-    if (!this.description.indexed && this.size > 0 && indexEntryOf(await this.entry(this.size - 1)) !== undefined) {
+    const { indexed, mirror } = this.description;
+    if (!indexed && !mirror && this.size > 0 && indexEntryOf(await this.entry(this.size - 1)) !== undefined) {
       throw new CoreError('log-corrupt', `${this.#served.url} says that ${this.origin} has no index, and it has`);
     }
     return super.derived(key);

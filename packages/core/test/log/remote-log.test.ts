@@ -104,6 +104,16 @@ describe('a log that is served', () => {
     expect(await remote.refresh()).toBe(false);
   });
 
+  test('is none where something else is served', async () => {
+    const served = await serveLog(await createLog());
+    served.tamper = async (path, answer) =>
+      path === '/description' ? new Response('<!doctype html>', { status: 200 }) : answer();
+    await expect(served.open()).rejects.toMatchObject({
+      code: 'fetch-failed',
+      message: `${served.url}/description describes no log, so there may be none: the description of the log is not JSON`,
+    });
+  });
+
   test('does not go back where it is refreshed twice at once, and the first answer comes last', async () => {
     const memory = await createLog();
     const served = await serveLog(memory);

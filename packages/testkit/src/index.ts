@@ -7,4 +7,5 @@ export { SeededRandom } from './random.ts';
 export { nameOf, ReferenceIndex, streamKeyOf, subjectKeyOf, treeOver } from './reference-index.ts';
 export { ReferencePrefixTree } from './reference-prefix-tree.ts';
 export { isReferenceSubtree, ReferenceTree } from './reference-tree.ts';
-export { type StoreHarness, type StorePlace, storeCompliance } from './store-compliance.ts';
+export { type StoreHarness, storeCompliance } from './store-compliance.ts';
+export type { StorePlace } from './store-fixtures.ts';

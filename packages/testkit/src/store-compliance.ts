@@ -1,17 +1,9 @@
-import { CoreError, EMPTY_ROOT, equalBytes, formatBundle, HASH_SIZE, MAX_ENTRY_SIZE, TILE_WIDTH } from '@vitrine/core';
-import type { Commit, Head, PublishedCheckpoints, Store } from '@vitrine/core/log';
+import { EMPTY_ROOT, equalBytes, formatBundle, HASH_SIZE, MAX_ENTRY_SIZE, TILE_WIDTH } from '@vitrine/core';
+import type { PublishedCheckpoints, Store } from '@vitrine/core/log';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Fault } from './fault-store.ts';
+import { derivedCompliance } from './derived-compliance.ts';
 import { SeededRandom } from './random.ts';
-
-/** Where one store can be: empty at first. */
-export interface StorePlace {
-  create(description: Uint8Array): Promise<Store>;
-  open(): Promise<Store>;
-  /** Makes the next commit, or publication, of a store that is open here fail. */
-  breakNext(store: Store, operation: 'commit' | 'publish', fault: Fault): void;
-  remove(): Promise<void>;
-}
+import { all, concat, expectCode, Growth, type StorePlace, utf8 } from './store-fixtures.ts';
 
 /** What the suite has to know of a kind of store. */
 export interface StoreHarness {
@@ -20,106 +12,7 @@ export interface StoreHarness {
   readonly isExclusive: boolean;
 }
 
-type Pair = readonly [key: Uint8Array, value: Uint8Array];
-
 const DESCRIPTION = new TextEncoder().encode('{"any":"bytes"}\n\0\xff');
-
-/** A made-up log: its hashes and roots are random, because a store must not care. */
-class Growth {
-  readonly entries: Uint8Array[] = [];
-  readonly hashes: Uint8Array[] = [];
-  readonly derived: Pair[] = [];
-  head: Head = { size: 0, root: EMPTY_ROOT };
-  readonly #random = new SeededRandom(1);
-
-  /** What appends `count` entries with `extra` derived pairs; {@link apply} says that it happened. */
-  next(count: number, extra: readonly Pair[] = []): Commit & { derived: readonly Pair[] } {
-    const { size } = this.head;
-    const random = this.#random;
-    const entries = Array.from({ length: count }, () => random.bytes(1 + random.below(40)));
-    const hashes = Array.from({ length: count }, () => random.bytes(HASH_SIZE));
-    const parts: { index: number; start: number; from: number; to: number }[] = [];
-    for (let from = 0; from < count; ) {
-      const start = (size + from) % TILE_WIDTH;
-      const to = Math.min(count, from + TILE_WIDTH - start);
-      parts.push({ index: Math.floor((size + from) / TILE_WIDTH), start, from, to });
-      from = to;
-    }
-    return {
-      expected: this.head,
-      head: { size: size + count, root: random.bytes(HASH_SIZE) },
-      tiles: parts.map(({ index, start, from, to }) => ({
-        level: 0,
-        index,
-        start,
-        bytes: concat(hashes.slice(from, to)),
-      })),
-      bundles: parts.map(({ index, start, from, to }) => ({
-        index,
-        start,
-        bytes: formatBundle(entries.slice(from, to)),
-      })),
-      derived: [...hashes.map((hash, i) => [hash, Uint8Array.of(i)] as const), ...extra],
-    };
-  }
-
-  apply(commit: Commit): void {
-    this.head = commit.head;
-    for (const { bytes } of commit.tiles) {
-      for (let at = 0; at < bytes.length; at += HASH_SIZE) this.hashes.push(bytes.slice(at, at + HASH_SIZE));
-    }
-    for (const { bytes } of commit.bundles) {
-      for (let at = 0, end = 0; at < bytes.length; at = end) {
-        end = at + 2 + bytes[at]! * 256 + bytes[at + 1]!;
-        this.entries.push(bytes.slice(at + 2, end));
-      }
-    }
-    this.derived.push(...commit.derived);
-  }
-
-  async grow(store: Store, count: number, extra: readonly Pair[] = []): Promise<void> {
-    const commit = this.next(count, extra);
-    await store.commit(commit);
-    this.apply(commit);
-  }
-
-  /** That the store has exactly this. */
-  async expectIn(store: Store): Promise<void> {
-    expect((await store.readHead()).head).toEqual(this.head);
-    for (let start = 0, index = 0; start < this.head.size; start += TILE_WIDTH, index++) {
-      const end = Math.min(this.head.size, start + TILE_WIDTH);
-      const tile = await store.readTile(0, index, end - start);
-      expect(equalBytes(tile, concat(this.hashes.slice(start, end)))).toBe(true);
-      const bundle = await store.readBundle(index, end - start);
-      expect(equalBytes(bundle, formatBundle(this.entries.slice(start, end)))).toBe(true);
-      if (end - start === TILE_WIDTH) continue;
-      await expectCode(store.readTile(0, index, end - start + 1), 'store-corrupt');
-      await expectCode(store.readBundle(index, end - start + 1), 'store-corrupt');
-    }
-    const keys = this.derived.map(([key]) => key);
-    expect(await store.readDerived(keys)).toEqual(this.derived.map(([, value]) => value));
-    expect(await all(store, new Uint8Array())).toEqual(sorted(this.derived));
-  }
-}
-
-const concat = (parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
-const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
-const sorted = (pairs: readonly Pair[]): Pair[] => [...pairs].sort(([a], [b]) => Buffer.compare(a, b));
-
-async function all(store: Store, prefix: Uint8Array, after?: Uint8Array): Promise<Pair[]> {
-  const pairs: Pair[] = [];
-  for await (const pair of store.derived(prefix, after)) pairs.push(pair);
-  return pairs;
-}
-
-async function expectCode(promise: Promise<unknown>, ...codes: string[]): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  expect(error).toBeInstanceOf(CoreError);
-  expect(codes).toContain((error as CoreError).code);
-}
 
 /** Everything that `Store` promises, as tests. Every backend runs them. */
 export function storeCompliance(name: string, { place: newPlace, isExclusive }: StoreHarness): void {
@@ -305,122 +198,7 @@ export function storeCompliance(name: string, { place: newPlace, isExclusive }: 
         await growth.expectIn(store);
       });
     });
-
-    describe('derived keys', () => {
-      const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
-
-      test('a value is found by its key alone, and an unknown key has none', async () => {
-        const { place, store, growth } = await fresh();
-        await growth.grow(store, 1, [
-          [bytes(1), utf8('one')],
-          [bytes(1, 0), utf8('one, zero')],
-          [utf8('empty'), new Uint8Array()],
-          [utf8('large'), new Uint8Array(100_000).fill(7)],
-        ]);
-        const check = async (one: Store): Promise<void> => {
-          const keys = [bytes(1, 0), bytes(2), bytes(1), utf8('empty'), utf8('large'), bytes(1)];
-          const values = await one.readDerived(keys);
-          const large = new Uint8Array(100_000).fill(7);
-          expect(values.splice(4, 1).map((value) => equalBytes(value!, large))).toEqual([true]);
-          expect(values).toEqual([utf8('one, zero'), undefined, utf8('one'), new Uint8Array(), utf8('one')]);
-          expect(await one.readDerived([])).toEqual([]);
-        };
-        await check(store);
-        await check(await reopen(place, store));
-      });
-
-      test('a later commit gives a key another value', async () => {
-        const { place, store, growth } = await fresh();
-        await growth.grow(store, 1, [[utf8('key'), utf8('old')]]);
-        growth.derived.pop();
-        await growth.grow(store, 1, [[utf8('key'), utf8('new')]]);
-        await growth.expectIn(await reopen(place, store));
-      });
-
-      test('a later commit removes a key, whether it is there or not, and what is removed can come again', async () => {
-        const { place, store, growth } = await fresh();
-        await growth.grow(store, 1, [
-          [utf8('key'), utf8('value')],
-          [utf8('other'), utf8('stays')],
-          [utf8('empty'), utf8('')],
-        ]);
-        const commit = growth.next(1);
-        await store.commit({ ...commit, removed: [utf8('key'), utf8('empty'), utf8('never there')] });
-        growth.apply(commit);
-        growth.derived.splice(
-          0,
-          growth.derived.length,
-          ...growth.derived.filter(([key]) => !['key', 'empty'].includes(new TextDecoder().decode(key))),
-        );
-        const reopened = await reopen(place, store);
-        await growth.expectIn(reopened);
-        expect(await reopened.readDerived([utf8('key'), utf8('empty'), utf8('other')])).toEqual([
-          undefined,
-          undefined,
-          utf8('stays'),
-        ]);
-        await growth.grow(reopened, 1, [[utf8('key'), utf8('again')]]);
-        await growth.expectIn(reopened);
-      });
-
-      test('a commit can change derived keys alone, and the head stays', async () => {
-        const { place, store, growth } = await fresh();
-        await growth.grow(store, 300, [[utf8('key'), utf8('old')]]);
-        growth.derived.pop();
-        const { head } = growth;
-        const pairs = [[utf8('more'), utf8('new')]] as const;
-        await store.commit({ expected: head, head, tiles: [], bundles: [], derived: pairs, removed: [utf8('key')] });
-        growth.derived.push(...pairs);
-        await growth.expectIn(await reopen(place, store));
-      });
-
-      test('a prefix gives its keys, in the order of their bytes, and no other', async () => {
-        const { store, growth } = await fresh();
-        const keys = [
-          bytes(0x10),
-          bytes(0x10, 0),
-          bytes(0x10, 0, 0),
-          bytes(0x10, 0x7f),
-          bytes(0x10, 0x80),
-          bytes(0x10, 0xff),
-          bytes(0x10, 0xff, 0),
-          bytes(0x10, 0xff, 0xff),
-          bytes(0x11),
-          bytes(0xff),
-          bytes(0xff, 0xff),
-          bytes(0xff, 0xff, 1),
-        ];
-        const pairs = keys.map((key, i) => [key, bytes(i)] as const);
-        await store.commit({ ...growth.next(1), derived: [...pairs].reverse() });
-        const prefixes = [bytes(), bytes(0x10), bytes(0x10, 0), bytes(0x10, 0xff), bytes(0xff), bytes(0xff, 0xff)];
-        for (const prefix of prefixes) {
-          const expected = pairs.filter(([key]) => prefix.every((byte, i) => key[i] === byte));
-          expect(expected.length).toBeGreaterThan(0);
-          expect(await all(store, prefix)).toEqual(expected);
-          for (const [i, [key]] of expected.entries()) {
-            expect(await all(store, prefix, key)).toEqual(expected.slice(i + 1));
-          }
-          // It need not be there.
-          const between = bytes(...prefix, 0, 0x7f);
-          const behind = expected.filter(([key]) => Buffer.compare(key, between) > 0);
-          expect(await all(store, prefix, between)).toEqual(behind);
-        }
-        expect(await all(store, bytes(0x12))).toEqual([]);
-        expect(await all(store, bytes(0xff, 0xff, 0xff))).toEqual([]);
-      });
-
-      test('many keys come in order, and the caller can stop in the middle', async () => {
-        const { store, growth } = await fresh();
-        for (let i = 0; i < 5; i++) await growth.grow(store, 700);
-        expect(await all(store, new Uint8Array())).toEqual(sorted(growth.derived));
-        for await (const [key] of store.derived(new Uint8Array())) {
-          expect(key).toEqual(sorted(growth.derived)[0]![0]);
-          break;
-        }
-        await growth.grow(store, 1);
-        await growth.expectIn(store);
-      });
-    });
+    derivedCompliance({ fresh, reopen });
 
     describe('committing', () => {
       test('a commit is visible once it resolves, and after reopening', async () => {

@@ -46,7 +46,7 @@ export {
   parseAddCheckpoint,
 } from './note/add-checkpoint.ts';
 export { type Checkpoint, formatCheckpoint, parseCheckpoint } from './note/checkpoint.ts';
-export { type CosignRequest, cosign, cosignatureTime } from './note/cosignature.ts';
+export { type CosignRequest, cosign, cosignatureTime, lastCosigned } from './note/cosignature.ts';
 export { fitsCosignedMessage } from './note/cosigned-message.ts';
 export { type Cosigner, cosignerOf } from './note/cosigner.ts';
 export { ed25519Signer } from './note/ed25519.ts';

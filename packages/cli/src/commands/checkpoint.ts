@@ -11,6 +11,7 @@ import {
   formatVkey,
   isLineOf,
   KEY_TYPE_ML_DSA_44_COSIGNATURE,
+  lastCosigned,
   loadSchemes,
   MAX_NOTE_SIZE,
   type NoteSignature,
@@ -113,10 +114,7 @@ async function addCosignatures(context: Context, log: Log, path: string, policyP
     throw new CoreError(error.code, `${shown}: ${error.message} ${hint}`, { cause: error });
   }
   const held = parseSignedNote(newest.note);
-  const isOlder = (line: NoteSignature): boolean =>
-    held.signatures.some(
-      (one) => isLineOf(one, line) && cosignatureTime(one.signature) > cosignatureTime(line.signature),
-    );
+  const isOlder = (line: NoteSignature): boolean => (lastCosigned(held, line) ?? 0) > cosignatureTime(line.signature);
   for (const { keyName, keyId } of known.filter(isOlder)) {
     context.output.note(`ignored the line of ${keyName} ${formatKeyId(keyId)}: the checkpoint has a newer one`);
   }

@@ -4,8 +4,9 @@ import { ed25519CosignedMessage, fitsCosignedMessage, mlDsaCosignedMessage } fro
 import { type Cosigner, checkCosignatureType } from './cosigner.ts';
 import { KEY_TYPE_ED25519_COSIGNATURE } from './key-type.ts';
 import { NoteText } from './note-text.ts';
-import type { NoteSignature } from './signature-line.ts';
+import { isLineOf, type LineKey, type NoteSignature } from './signature-line.ts';
 import { type SchemeOptions, schemeOf } from './signature-scheme.ts';
+import type { SignedNote } from './signed-note.ts';
 import {
   formatTimestampedSignature,
   parseTimestampedSignature,
@@ -31,6 +32,17 @@ export interface CosignRequest {
  */
 export function cosignatureTime(signature: Uint8Array): number {
   return Number(parseTimestampedSignature(signature).timestamp);
+}
+
+/**
+ * The time of the newest cosignature that a note has by a key, as {@link cosignatureTime} gives it; undefined if it has none. Nothing
+ * is verified.
+ *
+ * @throws CoreError `cosignature-malformed`
+ */
+export function lastCosigned({ signatures }: Pick<SignedNote, 'signatures'>, key: LineKey): number | undefined {
+  const times = signatures.filter((line) => isLineOf(line, key)).map(({ signature }) => cosignatureTime(signature));
+  return times.length === 0 ? undefined : Math.max(...times);
 }
 
 /** @throws CoreError `checkpoint-malformed`, `cosignature-malformed` */

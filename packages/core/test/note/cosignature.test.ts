@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { sha256 } from '#sha256';
 import { mlDsa44 } from '../../src/ml-dsa.ts';
 import { formatCheckpoint } from '../../src/note/checkpoint.ts';
-import { cosign, cosignatureTime, cosignatureVerifier } from '../../src/note/cosignature.ts';
+import { cosign, cosignatureTime, cosignatureVerifier, lastCosigned } from '../../src/note/cosignature.ts';
 import { ed25519CosignedMessage, mlDsaCosignedMessage } from '../../src/note/cosigned-message.ts';
 import { cosignerOf } from '../../src/note/cosigner.ts';
 import { NoteText } from '../../src/note/note-text.ts';
@@ -50,6 +50,14 @@ const v6 = cosignatureVerifier(W6.vkey, { schemes });
 const SPEC_HASH = 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=';
 const SPEC_LINE =
   '— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n';
+
+it('the last cosignature of a key in a note is the one of the greatest time, and that of another key is none of it', async () => {
+  const at = (time: number, cosigner = w4) => cosign({ text: CHECKPOINT_TEXT, cosigner, time });
+  const signatures = [await at(TIME + 1), await at(TIME + 2), await at(TIME), await at(TIME + 9, w6)];
+  expect(lastCosigned({ signatures }, W4.vkey)).toBe(TIME + 2);
+  expect(lastCosigned({ signatures }, W6.vkey)).toBe(TIME + 9);
+  expect(lastCosigned({ signatures: signatures.slice(3) }, W4.vkey)).toBeUndefined();
+});
 
 describe('a cosigned message', () => {
   it('of Ed25519 is two lines and the checkpoint: the example of tlog-cosignature', () => {

@@ -1,7 +1,6 @@
 import {
   CoreError,
-  cosignatureTime,
-  isLineOf,
+  lastCosigned,
   NO_QUORUM,
   type Policy,
   parseSignedNote,
@@ -188,16 +187,16 @@ export class Gatherer implements AsyncDisposable {
     await this.#publishing;
   }
 
-  /** What a witness saw last is at least what it has cosigned of what the log kept. */
+  /** What a witness saw last is at least what it has cosigned of what the log kept, newest first. */
   #recall(asked: AskedWitness, kept: readonly LogCheckpoint[]): AskedWitness {
-    const newestFirst = kept.map(({ size, note }) => ({ size, signatures: parseSignedNote(note).signatures }));
-    for (const { name, key } of asked.endpoint.witnesses) {
-      const found = newestFirst.find(({ signatures }) => signatures.some((line) => isLineOf(line, key)));
-      if (found === undefined) continue;
-      const { size, signatures } = found;
-      const times = signatures.filter((line) => isLineOf(line, key)).map(({ signature }) => cosignatureTime(signature));
-      asked.size = Math.max(asked.size, size);
-      asked.cosigned.set(name, { size, time: Math.max(...times) });
+    for (const { size, note } of kept) {
+      const parsed = parseSignedNote(note);
+      for (const { name, key } of asked.endpoint.witnesses) {
+        const time = lastCosigned(parsed, key);
+        if (time === undefined || asked.cosigned.has(name)) continue;
+        asked.size = Math.max(asked.size, size);
+        asked.cosigned.set(name, { size, time });
+      }
     }
     return asked;
   }

@@ -1,8 +1,7 @@
 import {
   CoreError,
-  cosignatureTime,
   formatSignedNote,
-  isLineOf,
+  lastCosigned,
   type Policy,
   parseSignedNote,
   renewSignatures,
@@ -30,10 +29,7 @@ export class Gathering {
 
   /** Adds lines, each in the place of an older one of its key. Whether any was new. */
   add(lines: readonly WitnessLine[]): boolean {
-    const newer = lines.filter(({ line, time }) => {
-      const before = this.#note.signatures.filter((other) => isLineOf(other, line));
-      return before.every(({ signature }) => cosignatureTime(signature) < time);
-    });
+    const newer = lines.filter(({ line, time }) => (lastCosigned(this.#note, line) ?? -1) < time);
     if (newer.length === 0) return false;
     try {
       this.#note = renewSignatures(

@@ -1,4 +1,4 @@
-import type { Log, LogCheckpoint } from '@vitrine/core/log';
+import type { Log } from '@vitrine/core/log';
 import type { WitnessStatus } from '@vitrine/witness';
 import type { Context } from './context.ts';
 import { interrupted } from './errors.ts';
@@ -7,8 +7,8 @@ import type { LoadedPolicy } from './policy-file.ts';
 
 /** What came of asking all witnesses of a policy. */
 export interface Gathered {
-  /** The newest checkpoint that satisfies the policy, if there is one. */
-  readonly published: LogCheckpoint | undefined;
+  /** Whether the newest checkpoint satisfies the policy. */
+  readonly isMet: boolean;
   readonly witnesses: readonly WitnessStatus[];
 }
 
@@ -34,5 +34,5 @@ export async function gatherOnce(context: Context, log: Log, loaded: LoadedPolic
   const isMet = (gatherer.published()?.size ?? -1) >= log.size;
   // The checkpoint that satisfies the policy stays the cosigned one until there is another.
   if (!isMet) await log.publish(gatherer.gathered(), { isCosigned: false });
-  return { published: gatherer.published(), witnesses: gatherer.status() };
+  return { isMet, witnesses: gatherer.status() };
 }

@@ -3,6 +3,7 @@ import type { RemoteLog } from '@vitrine/core/log';
 import { type Context, variable } from './context.ts';
 import { CliError, naming } from './errors.ts';
 import { readInput } from './files.ts';
+import { httpUrl } from './log-option.ts';
 
 /** How a log is opened that is served. */
 export interface ServedLogOptions {
@@ -56,8 +57,8 @@ async function open(context: Context, { url, published, ...options }: ServedLogO
 }
 
 function checked(url: string): string {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
+  const parsed = httpUrl(url);
+  if (parsed === undefined) {
     throw new CliError('log-url', `a log is read over https or http, and not from ${url}`);
   }
   if (parsed.username !== '' || parsed.password !== '' || /[?#]/.test(url)) {

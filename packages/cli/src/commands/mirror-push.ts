@@ -13,6 +13,7 @@ import type { Context } from '../context.ts';
 import { CliError, naming } from '../errors.ts';
 import {
   followedLog,
+  httpUrl,
   type LogOption,
   logPlace,
   type OpenedLog,
@@ -39,7 +40,7 @@ const INTERVAL = 1;
 const collect = (value: string, all: readonly string[] = []): readonly string[] => [...all, value];
 
 function collectUrl(url: string, all?: readonly string[]): readonly string[] {
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return collect(url, all);
+  if (httpUrl(url) !== undefined) return collect(url, all);
   throw new CliError('usage', `--to must be a URL of http or https, not ${url}`);
 }
 
@@ -125,8 +126,12 @@ async function follow(
       await print(context, log, { url, pushed }, options);
       await context.output.flush();
     };
-    const looking = { label: printable(url), isPassing, recovered: 'has the log again' };
-    await lookAgain(context, look, { interval: interval * 1000, ...looking }).finally(() => ending.abort());
+    await lookAgain(context, look, {
+      interval: interval * 1000,
+      label: printable(url),
+      isPassing,
+      recovered: 'has the log again',
+    }).finally(() => ending.abort());
   });
   const failed = (await Promise.allSettled(followed)).find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;

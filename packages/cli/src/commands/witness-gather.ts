@@ -30,11 +30,10 @@ async function witnessGather(context: Context, options: Options): Promise<void> 
   const { output } = context;
   const loaded = await readPolicy(options.policy);
   await using log = await openDirectory(await logDirectory(context, options));
-  const { published, witnesses } = await gatherOnce(context, log, loaded);
+  const { isMet, witnesses } = await gatherOnce(context, log, loaded);
   const { size, note } = log.checkpoint();
   const { cosignatures } = verifyCheckpoint(note, { ...loaded.policy, quorum: NO_QUORUM }, loaded);
   const given = new Set(cosignatures.map(({ witness }) => witness));
-  const isMet = published !== undefined && published.size >= size;
   if (options.json) {
     const list = witnesses.map(({ name, keyName, cosigned, failure }) => ({
       witness: displayOctets(name),

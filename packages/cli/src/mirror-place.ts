@@ -60,7 +60,7 @@ export interface OpenedSource {
  */
 export async function openSource(context: Context, named: string): Promise<OpenedSource> {
   const { directorySource, httpSource, logSource } = await import('@vitrine/witness');
-  const { HttpClient, parseDescription } = await import('@vitrine/core/log');
+  const { fetchDescription, HttpClient, parseDescription } = await import('@vitrine/core/log');
   if (isUrl(named)) {
     if (!/^https?:/i.test(named))
       throw new CliError('log-url', `a log is copied over https or http, not from ${named}`);
@@ -69,11 +69,7 @@ export async function openSource(context: Context, named: string): Promise<Opene
     return {
       source: httpSource(named, options),
       describedBy: 'its server',
-      describe: async () => {
-        const client = new HttpClient(named, options);
-        const bytes = await client.get({ path: 'description', limit: MAX_DESCRIPTION_SIZE });
-        return bytes && parseDescription(bytes);
-      },
+      describe: () => fetchDescription(new HttpClient(named, options)),
       [Symbol.asyncDispose]: async () => {},
     };
   }

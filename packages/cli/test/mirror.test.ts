@@ -108,6 +108,14 @@ describe('vitrine mirror', () => {
     expect(w.files().some((name) => name.startsWith('copy3'))).toBe(false);
   });
 
+  test('says where something else than a log is served', async () => {
+    const { url } = await serveWith((_, response) => response.end('<!doctype html>'));
+    expect(await workspace().run(['mirror', url, 'copy'])).toMatchObject({
+      status: 3,
+      stderr: `vitrine: fetch-failed: ${url}/description describes no log, so there may be none: the description of the log is not JSON\n`,
+    });
+  });
+
   test('writes over nothing that is no mirror', async () => {
     const w = await workspaceWithLog({ entries: ['a'] });
     expect(await w.run(['mirror', 'log', 'log'])).toMatchObject({ status: 2 });

@@ -227,8 +227,8 @@ interface Authenticated {
 
 /** @throws CoreError `log-key`, `fetch-failed`, `store-` codes */
 async function readDescription(client: HttpClient, key: VerifierKey | undefined): Promise<LogDescription> {
-  const served = await client.get({ path: 'description', limit: MAX_DESCRIPTION_SIZE });
-  if (served === undefined) {
+  const description = await fetchDescription(client);
+  if (description === undefined) {
     if (key === undefined) {
       throw new CoreError(
         'log-key',
@@ -238,7 +238,6 @@ async function readDescription(client: HttpClient, key: VerifierKey | undefined)
     const plain = { kind: 'raw', duplicates: true, indexed: false, mirror: false } as const;
     return { origin: key.keyName, vkeys: [formatVkey(key)], ...plain };
   }
-  const description = openDescription(served, client.prefix);
   // Not any of its keys: this is the one that the checkpoints are checked with.
   if (key !== undefined && formatVkey(signingKey(description)) !== formatVkey(key)) {
     throw new CoreError(
@@ -249,19 +248,19 @@ async function readDescription(client: HttpClient, key: VerifierKey | undefined)
   return description;
 }
 
-/** @throws CoreError `fetch-failed` for what is none */
-function openDescription(bytes: Uint8Array, prefix: string): LogDescription {
+/**
+ * What a server says of its log; undefined if it says nothing.
+ *
+ * @throws CoreError `fetch-failed`, also for what describes no log; `store-newer`
+ */
+export async function fetchDescription(client: HttpClient): Promise<LogDescription | undefined> {
+  const bytes = await client.get({ path: 'description', limit: MAX_DESCRIPTION_SIZE });
   try {
-    return parseDescription(bytes);
+    return bytes && parseDescription(bytes);
   } catch (cause) {
     if (!(cause instanceof CoreError) || cause.code !== 'store-corrupt') throw cause;
-    throw new CoreError(
-      'fetch-failed',
-      `${prefix}description describes no log, so there may be none: ${cause.message}`,
-      {
-        cause,
-      },
-    );
+    const why = `${client.prefix}description describes no log, so there may be none: ${cause.message}`;
+    throw new CoreError('fetch-failed', why, { cause });
   }
 }
 

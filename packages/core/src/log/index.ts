@@ -13,7 +13,7 @@ export { type FsckOptions, fsck, type OnProgress } from './fsck.ts';
 export { BodyBudget, type BodyRefusals, KeptBody, type UnfinishedBody } from './http-body.ts';
 export { HttpClient, type HttpOptions } from './http-client.ts';
 export { HttpProblem } from './http-problem.ts';
-export type { HttpStoreOptions } from './http-store.ts';
+export { fetchDescription, type HttpStoreOptions } from './http-store.ts';
 export type { Latest, Proven, ProvenHistory, StreamStatement } from './index-reader.ts';
 export { levelFailure } from './level-failure.ts';
 export { LevelStore, readDescription } from './level-store.ts';

@@ -1,44 +1,23 @@
-import type { ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { ed25519Signer, openCheckpoint, streamKey, TileReader } from '@vitrine/core';
 import { signStatement } from '@vitrine/signer';
 import { parseBundle } from '@vitrine/verifier';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { hex } from '../src/hex.ts';
 import { cosignNewest, workspaceWithIndex } from './support/index-workspace.ts';
 import { parseLinesAs } from './support/json-schema.ts';
 import { done, logged, runHere, write } from './support/releases.ts';
+import { RunningCommand } from './support/running-command.ts';
 import { Served } from './support/served.ts';
 import { REVIEWER_KEY, sizeOf, workspaceWithStatements } from './support/statement-workspace.ts';
 import { LOG_KEY, type RunOptions, type Workspace, workspaceWithLog } from './support/workspace.ts';
 
-/** A `vitrine export --follow` in a process of its own. */
-class Follower {
-  readonly child: ChildProcess;
-  stdout = '';
-  stderr = '';
-
+/** A `vitrine export --follow`. */
+class Follower extends RunningCommand {
   constructor(w: Workspace, url: string, args: readonly string[] = [], options: RunOptions = {}) {
-    const child: ReturnType<typeof spawn> = w.start(['export', 'out', '--follow', '--log', url, ...args], options);
-    this.child = child;
-    onTestFinished(() => void child.kill('SIGKILL'));
-    child.stdin!.end();
-    child.stdout!.on('data', (chunk) => {
-      this.stdout += chunk;
-    });
-    child.stderr!.on('data', (chunk) => {
-      this.stderr += chunk;
-    });
-  }
-
-  /** Ends it, and gives its exit status. */
-  async end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
-    const closed = once(this.child, 'close');
-    this.child.kill(signal);
-    return (await closed)[0];
+    super(w, ['export', 'out', '--follow', '--log', url, ...args], options);
   }
 }
 
@@ -387,8 +366,7 @@ test('a log that contradicts what was exported ends it, and the directory stays 
   const fork = await workspaceWithLog({ entries: ['other', 'entries', 'here'] });
   const served = await Served.start(fork, ['--log', 'log', '--open', '--log-level', 'silent']);
   const follower = new Follower(w, served.url);
-  const [status] = await once(follower.child, 'close');
-  expect(status).toBe(2);
+  expect(await follower.ended).toBe(2);
   expect(follower.stderr).toMatch(/^vitrine: store-exists: /);
   expect(w.read('out/checkpoint')).toEqual(before);
 });

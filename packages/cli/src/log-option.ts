@@ -97,12 +97,6 @@ export async function logDirectory(context: Context, options: LogOption): Promis
 /** Whether what the user named is a URL, of any scheme. */
 export const isUrl = (named: string): boolean => /^[a-z][a-z0-9+.-]*:\/\//i.test(named);
 
-/** A URL of HTTP or HTTPS; undefined for any other text. */
-export function httpUrl(text: string): URL | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  return url !== undefined && /^https?:$/.test(url.protocol) ? url : undefined;
-}
-
 function namedLog(context: Context, { log }: LogOption): string {
   const named = log ?? variable(context, 'VITRINE_LOG');
   if (named === undefined) throw new CliError('usage', 'name the log with --log, or in VITRINE_LOG');

@@ -3,7 +3,7 @@ import type { RemoteLog } from '@vitrine/core/log';
 import { type Context, variable } from './context.ts';
 import { CliError, naming } from './errors.ts';
 import { readInput } from './files.ts';
-import { httpUrl } from './log-option.ts';
+import { httpUrl } from './text.ts';
 
 /** How a log is opened that is served. */
 export interface ServedLogOptions {

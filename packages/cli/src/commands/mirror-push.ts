@@ -13,7 +13,6 @@ import type { Context } from '../context.ts';
 import { CliError, naming } from '../errors.ts';
 import {
   followedLog,
-  httpUrl,
   type LogOption,
   logPlace,
   type OpenedLog,
@@ -24,7 +23,7 @@ import {
 import { isLogOutage, lookAgain } from '../look-again.ts';
 import { positiveArgument } from '../numbers.ts';
 import { startProgress } from '../progress.ts';
-import { count, decodeUtf8, printable } from '../text.ts';
+import { count, decodeUtf8, httpUrl, printable } from '../text.ts';
 
 interface Options extends LogOption {
   readonly to: readonly string[];
